@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Access, ApiContext } from './context.ts';
-import { sourceOf } from './failure-counter.ts';
 import { ApiProblem, forbidden, notNow } from './problem.ts';
 import { requireCsrfToken, sessionCookieOf } from './session-cookie.ts';
+import { sourceOf } from './source.ts';
 import type { Identity } from './tokens.ts';
 
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);

@@ -1,9 +1,9 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import { FailureCounter } from '../base/failure-counter.ts';
 import type { Log } from '../base/log.ts';
 import { hostKey } from '../base/network.ts';
-import { FailureCounter } from './failure-counter.ts';
 
 /** Connections of one host that may wait for their first request, and of one address that may be open at all. Nobody who means well needs as many. */
 const MAX_WAITING_PER_HOST = 50;

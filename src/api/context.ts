@@ -2,13 +2,13 @@
 import type {} from '@fastify/swagger';
 import type { FastifyRequest } from 'fastify';
 import { defined } from '../base/defined.ts';
+import type { FailureCounter } from '../base/failure-counter.ts';
 import type { Log } from '../base/log.ts';
 import type { OneAtATime } from '../base/one-at-a-time.ts';
 import type { Clock } from '../base/scheduler.ts';
 import type { AuditFact, EventBus, Metrics } from '../observe/index.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import type { GatheredAs } from './across/gather.ts';
-import type { FailureCounter } from './failure-counter.ts';
 import type { KnownUsers } from './known-users.ts';
 import type { OidcProvider } from './oidc.ts';
 import type { OwnerTurns } from './owner-turns.ts';

@@ -1,18 +1,19 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
+import { FailureCounter } from '../base/failure-counter.ts';
 import { MEDIA_KINDS, type Message, peerOf, viewOf } from '../messages/index.ts';
 import type { MessageFacts } from '../observe/index.ts';
 import { maySeeTenant, tenantScope } from './access.ts';
 import { keyText, visibleTenant } from './collection.ts';
 import { type ApiContext, answer, identityOf } from './context.ts';
-import { FailureCounter, sourceOf } from './failure-counter.ts';
 import { ofTenantQuery } from './of-tenant.ts';
 import { body, named } from './openapi.ts';
 import { operation } from './operation.ts';
 import { pageOf } from './paging.ts';
 import type { MessagesPort } from './ports.ts';
 import { ApiProblem, invalid, notFound, notNow } from './problem.ts';
+import { sourceOf } from './source.ts';
 import type { Identity } from './tokens.ts';
 
 const MAX_NOTIFICATION_OCTETS = 4 * 1024 * 1024;

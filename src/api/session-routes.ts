@@ -2,12 +2,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
 import { type ApiContext, answer, audit, identityOf } from './context.ts';
-import { sourceOf } from './failure-counter.ts';
 import { body, named } from './openapi.ts';
 import { operation } from './operation.ts';
 import { ApiProblem, notNow } from './problem.ts';
 import { clearSessionCookie, requireOwnPage, sessionCookieOf, setSessionCookie } from './session-cookie.ts';
 import { csrfTokenOf, type OpenedSession } from './sessions.ts';
+import { sourceOf } from './source.ts';
 import type { Identity } from './tokens.ts';
 import { userName } from './users.ts';
 

@@ -1,8 +1,8 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { defined } from '../base/defined.ts';
+import { FailureCounter } from '../base/failure-counter.ts';
 import { Latest } from '../base/latest.ts';
 import type { Clock } from '../base/scheduler.ts';
-import { FailureCounter } from './failure-counter.ts';
 import type { KnownUsers } from './known-users.ts';
 import { isPassword } from './passwords.ts';
 import type { TokenRecord, TokenStore, UserRecord } from './ports.ts';

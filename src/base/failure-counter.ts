@@ -1,20 +1,11 @@
-import { Latest } from '../base/latest.ts';
-import { hostKey } from '../base/network.ts';
-import type { Clock } from '../base/scheduler.ts';
+import { Latest } from './latest.ts';
+import type { Clock } from './scheduler.ts';
 
 const MAX_KEYS = 10_000;
 
 interface FailureLimits {
   readonly failures: number;
   readonly windowMs: number;
-}
-
-/**
- * By what is counted where somebody asks from: an IPv6 host has all addresses of its /64. Who has reset the connection by the time it is
- * looked at has no address any more, and nor has the other end of a local socket: they are counted together.
- */
-export function sourceOf({ ip }: { readonly ip: string | undefined }): string {
-  return hostKey(ip ?? '');
 }
 
 /** Counts failures (or what else there may not be too much of) by key, an address or a name, and says who has had too many of them in a window of time. */

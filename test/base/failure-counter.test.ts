@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FailureCounter } from '../../src/api/failure-counter.ts';
+import { FailureCounter } from '../../src/base/failure-counter.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 test('a key is blocked from its last failure allowed until the window ends; others are not', () => {
