@@ -1,4 +1,6 @@
 /** Messages in the store: as they are worked with here, and as rows there. */
+import { UnavailableError } from '../base/errors.ts';
+import { FailureCounter } from '../base/failure-counter.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { GroupedStore } from './grouped-store.ts';
 import { isClosed, type Kept, waitingNumbers } from './message.ts';
@@ -12,6 +14,8 @@ export interface KeeperOptions {
   readonly store: MessageStore;
   readonly clock: Clock;
   readonly node: string;
+  /** Octets of new messages of one tenant in an hour. */
+  readonly bytesPerTenant: number;
 }
 
 export class Keeper {
@@ -19,16 +23,28 @@ export class Keeper {
   /** Whatever this process holds, it holds until then or later. */
   readonly #firstUntilMs: number;
   readonly #grouped: GroupedStore;
+  /** Octets, by tenant: the store, and its disk, are all tenants'. */
+  readonly #added: FailureCounter;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
     this.#firstUntilMs = Math.trunc(options.clock.wallMs()) + HOLD_MS;
     this.#grouped = new GroupedStore(options.store);
+    this.#added = new FailureCounter(options.clock, { failures: options.bytesPerTenant, windowMs: 3_600_000 });
   }
 
-  /** Keeps a new one; false when it is there already. `holds`: this node works on it from now on. */
-  add(kept: Kept, holds: boolean, heard: readonly UserHeard[] = []): Promise<boolean> {
-    return this.#grouped.add(this.#rowOf(kept, holds), heard);
+  /**
+   * Keeps a new one; false when it is there already. Rejects when its tenant has no room for any. `holds`: this node works on it from now
+   * on.
+   */
+  async add(kept: Kept, holds: boolean, heard: readonly UserHeard[] = []): Promise<boolean> {
+    const row = this.#rowOf(kept, holds);
+    const { tenant, document } = row;
+    if (this.#added.isBlocked(tenant))
+      throw new UnavailableError(`tenant ${tenant} has what it may store in an hour (messages.bytesPerTenant)`);
+    const isNew = await this.#grouped.add(row, heard);
+    if (isNew) this.#added.count(tenant, Buffer.byteLength(document));
+    return isNew;
   }
 
   /**

@@ -1,4 +1,5 @@
 /** What Meta posts: verified, read, and each fact of it taken once, in whatever order and however often it comes. */
+import { FailureCounter } from '../base/failure-counter.ts';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
 import { inSlices } from '../base/steps.ts';
@@ -14,6 +15,8 @@ import { type Fact, factsOf, isSameText, isSigned, MAX_FACTS, type StatusFact } 
 const PATIENCE_MS = 1000;
 /** Of one tenant. */
 const MOST_UNDER_WAY = 2 * MAX_FACTS;
+/** Of one tenant, a thousand a second: what Meta lets a number send and get at most. Of what is posted each KiB counts as one. */
+const MOST_A_MINUTE = 60_000;
 
 export interface NotificationsOptions {
   readonly keeper: Keeper;
@@ -32,9 +35,12 @@ export class Notifications {
   readonly #options: NotificationsOptions;
   /** Facts that are being stored, by tenant. */
   readonly #underWay = new Map<string, number>();
+  /** Facts that were read, by tenant: whoever has the app's secret writes them, and each takes the store's time. */
+  readonly #ofMinute: FailureCounter;
 
   constructor(options: NotificationsOptions) {
     this.#options = options;
+    this.#ofMinute = new FailureCounter(options.clock, { failures: MOST_A_MINUTE, windowMs: 60_000 });
   }
 
   /** The answer to Meta when it is given the webhook's address: the challenge, or undefined when the token is not ours. */
@@ -62,10 +68,13 @@ export class Notifications {
     signature: string | undefined,
   ): Promise<NotificationOutcome> {
     if (!isSigned(body, signature, number.settings.appSecret)) return 'wrong-signature';
+    const { tenant, trunk } = number;
+    if (this.#ofMinute.isBlocked(tenant.name)) return 'not-stored';
     const said = factsOf(body);
+    const facts = said === undefined ? 0 : said.facts.length + said.unknown;
+    this.#ofMinute.count(tenant.name, Math.max(facts, body.length / 1024));
     if (said === undefined) return 'unknown';
     for (let at = 0; at < said.unknown; at++) this.#options.watcher.onNotification(number.trunk.id, 'unknown');
-    const { tenant, trunk } = number;
     const before = this.#underWay.get(tenant.name) ?? 0;
     if (before + said.facts.length > MOST_UNDER_WAY) return 'not-stored';
     this.#underWay.set(tenant.name, before + said.facts.length);

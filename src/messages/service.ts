@@ -56,6 +56,8 @@ export interface MessageServiceOptions {
   readonly publicUrl: () => string | undefined;
   /** How long messages are kept when there is nothing left to do for them, in days. */
   readonly keepDays: number;
+  /** Octets of new messages of one tenant in an hour. */
+  readonly bytesPerTenant: number;
 }
 
 /** A message that somebody asks to be sent over the HTTP interface. */
@@ -100,11 +102,11 @@ export class MessageService implements TimerTarget {
   #isStopped = false;
 
   constructor(options: MessageServiceOptions) {
-    const { store, scheduler, log, node, egress, phones, directory, secret, publicUrl } = options;
+    const { store, scheduler, log, node, egress, phones, directory, secret, publicUrl, bytesPerTenant } = options;
     this.#options = options;
     this.#client = new GuardedClient(egress, options.addressesOf, SOCKETS);
     this.#api = new CloudApi(this.#client);
-    this.#keeper = new Keeper({ store, clock: scheduler, node });
+    this.#keeper = new Keeper({ store, clock: scheduler, node, bytesPerTenant });
     this.#links = new MediaLinks(secret, scheduler, publicUrl);
     const numberOf = (trunkId: string) => whatsappNumber(directory(), trunkId);
     const shared = { keeper: this.#keeper, clock: scheduler, log, numberOf };

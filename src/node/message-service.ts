@@ -38,7 +38,7 @@ export function messageService(
     onHealth: (trunkId, health) => engine.trunks.tell(trunkId, health),
     secret: stores.nonceSecret,
     publicUrl: () => publicUrl?.replace(/\/+$/, '') ?? apiAddress(),
-    keepDays: settings.messages.keepDays,
+    ...settings.messages,
   });
   options.worker?.workers.onNews((news) => {
     if (news.kind === 'told') service.tokenLearned(news.trunkId, news.health);

@@ -252,6 +252,13 @@ export const messagesSchema = z.strictObject({
     .describe(
       'How long messages are kept after there is nothing left to do for them; Meta repeats what it posts for days.',
     ),
+  bytesPerTenant: z
+    .int()
+    .min(1_024)
+    .default(67_108_864)
+    .describe(
+      'Octets of new messages that a node stores of one tenant in an hour; once they are reached it takes no further ones until it is over (503). A text is 500 to 1,000.',
+    ),
 });
 
 export const stirSchema = z.strictObject({

@@ -46,7 +46,7 @@ test('a held one is claimed by nobody else until its hold has run out, by its ow
   await keeper.add(message(scheduler), true);
   expect(await keeper.claim(10)).toEqual([]);
   scheduler.advance(1);
-  const again = new Keeper({ store, clock: scheduler, node: 'n1' });
+  const again = new Keeper({ store, clock: scheduler, node: 'n1', bytesPerTenant: 1_000_000 });
   expect(await again.claim(10)).toHaveLength(1);
   expect(await again.claim(10)).toEqual([]);
   scheduler.advance(91_000);
@@ -72,4 +72,18 @@ test('a store that is away is told to whoever asks', async () => {
   store.isBroken = true;
   await expect(keeper.add(message(scheduler), true)).rejects.toThrow('away');
   await expect(keeper.get('m')).rejects.toThrow('away');
+});
+
+test('what one tenant adds in an hour is bounded in octets; others add theirs, and it goes on an hour later', async () => {
+  const { keeper, scheduler } = keeperWorld(4_096);
+  let count = 0;
+  const add = (tenant: string) => keeper.add(message(scheduler, { tenant, id: `m${count++}` }), false);
+  while (count < 50 && (await add('acme').catch(() => false)));
+  expect([count > 5, count < 20]).toEqual([true, true]);
+  await expect(add('acme')).rejects.toThrow('tenant acme has what it may store in an hour (messages.bytesPerTenant)');
+  // What is there is changed all the same.
+  expect(await keeper.update<Message>('m0', false, (kept) => ({ ...kept, readMs: 1 }))).toMatchObject({ readMs: 1 });
+  expect(await add('globex')).toBe(true);
+  scheduler.advance(3_600_000);
+  expect(await add('acme')).toBe(true);
 });

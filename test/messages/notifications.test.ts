@@ -31,7 +31,7 @@ function notificationsWorld(take: (fact: InboundFact) => Promise<undefined>) {
       `sha256=${createHmac('sha256', appSecret).update(body).digest('hex')}`,
     );
   };
-  return { post, outcomes };
+  return { post, outcomes, scheduler };
 }
 
 const many = (count: number) => Array.from({ length: count }, (_, at) => ({ id: `wamid.${at}`, from: '1201' }));
@@ -78,4 +78,15 @@ test('of one tenant so many are stored at a time; more are to come again, and ot
   resolve(undefined);
   expect(await Promise.all(kept)).toEqual(['taken', 'taken']);
   expect(await post([{ id: 'wamid.x', from: '1202' }])).toBe('taken');
+});
+
+test('of one tenant 60,000 are read in a minute, each KiB counting as one; more are to come again, and others are taken', async () => {
+  const { post, scheduler } = notificationsWorld(async () => undefined);
+  for (let at = 0; at < 6; at++) expect(await post(many(MAX_FACTS))).toBe('taken');
+  expect(await post([{ id: 'wamid.x', from: '1202' }])).toBe('not-stored');
+  expect(await post([{ id: 'wamid.x', from: '1202' }], 'globex')).toBe('taken');
+  scheduler.advance(60_000);
+  const long = [{ id: 'wamid.x', from: '1202', text: { body: 'x'.repeat(20_000 * 1024) } }];
+  for (let at = 0; at < 3; at++) expect(await post(long)).toBe('taken');
+  expect(await post(long)).toBe('not-stored');
 });

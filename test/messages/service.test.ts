@@ -25,7 +25,7 @@ function world() {
   const none = new Directory(provisioningSchema.parse({}));
   const state = { directory: none, asked: [] as string[] };
   const service = new MessageService({
-    ...{ store, scheduler, log: silentLog, node: 'n1', egress: new Egress(), keepDays: 30 },
+    ...{ store, scheduler, log: silentLog, node: 'n1', egress: new Egress(), bytesPerTenant: 1_000_000, keepDays: 30 },
     directory: () => state.directory,
     // Nobody answers.
     addressesOf: (host) => {

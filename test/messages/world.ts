@@ -99,10 +99,10 @@ export class MemoryStore implements MessageStore {
   }
 }
 
-export function keeperWorld() {
+export function keeperWorld(bytesPerTenant = 1_000_000) {
   const scheduler = new VirtualScheduler();
   const store = new MemoryStore();
-  return { scheduler, store, keeper: new Keeper({ store, clock: scheduler, node: 'n1' }) };
+  return { scheduler, store, keeper: new Keeper({ store, clock: scheduler, node: 'n1', bytesPerTenant }) };
 }
 
 /** Lets promises settle; no time passes. */

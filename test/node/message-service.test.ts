@@ -14,7 +14,7 @@ test('what it holds of messages is by the store’s clock, which other nodes go 
   };
   const parts = {
     ...{ options: {}, scheduler, log: silentLog },
-    settings: { node: 'ahead', api: {}, messages: { keepDays: 30 } },
+    settings: { node: 'ahead', api: {}, messages: { keepDays: 30, bytesPerTenant: 1_000_000 } },
     stores: { messages, calls: { clockOffsetMs: () => 120_000 }, nonceSecret: new Uint8Array(32) },
   };
   const engine = { directory, messaging: {}, egress: {}, addressesOf: () => {}, trunks: { tell() {} } };
