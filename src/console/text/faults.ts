@@ -12,9 +12,7 @@ const WORDS = new Set(['kind', 'found', 'reason', 'rest']);
 export function translated(message: string, table: Words): string {
   const [hint = '', guess] = GUESS.exec(message) ?? [];
   const sentence = hint === '' ? message : message.replace(hint, '');
-  const found = foundIn(sentence, table, ANYTHING, (word) =>
-    Object.hasOwn(table, word) ? (table[word] ?? word) : word,
-  );
+  const found = foundIn(sentence, table, ANYTHING, (words) => translated(words, table));
   if (found === undefined) return message;
   return guess === undefined ? found : `${found}. Meinten Sie „${guess}“?`;
 }
@@ -46,7 +44,9 @@ export function translatedInParts(message: string, table: Words): string {
 
 /** What a name in braces may stand for. */
 const ANYTHING = '.+?';
-/** Within one part, but for `rest`. */
+const DIGITS = '\\d+';
+const VALUES: Words = { least: DIGITS, most: DIGITS, id: '\\S+', rest: ANYTHING, reason: ANYTHING };
+/** Within one part. */
 const PART = '(?:"[^"]*"|(?![;,:] )[^"])+?';
 
 function foundIn(sentence: string, table: Words, value: string, inside: (words: string) => string): string | undefined {
@@ -69,10 +69,11 @@ function patternOf(known: string, value: string): RegExp {
   let pattern = patterns.get(key);
   if (pattern === undefined) {
     const escaped = known
-      .replace(/[.*+?^$()|[\]\\]/g, '\\$&')
-      .replace(/\{(least|most)\}/g, '(?<$1>\\d+)')
-      .replace(/\{(rest|reason)\}/g, `(?<$1>${ANYTHING})`)
-      .replace(/\{(\w+)\}/g, `(?<$1>${value})`);
+      .split(/\{(\w+)\}/)
+      .map((part, at) =>
+        at % 2 === 0 ? part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') : `(?<${part}>${VALUES[part] ?? value})`,
+      )
+      .join('');
     pattern = new RegExp(`^${escaped}$`, 'su');
     patterns.set(key, pattern);
   }

@@ -99,8 +99,13 @@ const OWN_WORDS: ReadonlyMap<string, TextKey> = new Map([
 export function faultsOf(error: unknown): readonly Problem[] {
   if (!(error instanceof RequestError)) throw error;
   if (error.problems.length > 0) return error.problems.map(inFull);
-  const words = OWN_WORDS.get(error.code);
-  return [{ code: error.code, path: '', message: words === undefined ? inWords(error.message) : t(words) }];
+  return [{ code: error.code, path: '', message: wordsOf(error) }];
+}
+
+/** What it says, in the reader's language. */
+export function wordsOf({ code, message }: RequestError): string {
+  const words = OWN_WORDS.get(code);
+  return words === undefined ? inWords(message) : t(words);
 }
 
 /** The same with words of its own where no answer comes: nobody knows then whether what it asks for was done. */

@@ -7,6 +7,7 @@ import type { Page } from '../client/types.ts';
 import { type QueryState, useQuery } from '../client/use-query.ts';
 import { number, type TextKey, t } from '../text/index.ts';
 import { Button } from './button.tsx';
+import { wordsOf } from './form.tsx';
 import { Icon } from './icons.tsx';
 import { Note } from './note.tsx';
 import { Empty } from './page.tsx';
@@ -58,7 +59,7 @@ export function Failed({ error, reload }: { readonly error: RequestError; readon
     <div class="card">
       <Note kind="bad">
         <p>
-          <strong>{t('table.failed')}</strong> {error.message}
+          <strong>{t('table.failed')}</strong> {wordsOf(error)}
         </p>
         <p>
           <Button label={t('action.retry')} small onClick={reload} />

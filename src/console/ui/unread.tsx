@@ -2,7 +2,7 @@
 import type { RequestError } from '../client/http.ts';
 import { t } from '../text/index.ts';
 import { ButtonLink } from './button.tsx';
-import { FaultSummary, faultsOf } from './form.tsx';
+import { FaultSummary, faultsOf, wordsOf } from './form.tsx';
 import { Empty, Page } from './page.tsx';
 
 interface UnreadProps {
@@ -17,7 +17,7 @@ export function Unread({ title, up, error }: UnreadProps) {
       {error?.status === 404 ? (
         <div class="card">
           <Empty icon="search" title={t('app.gone')} text={t('app.goneText')}>
-            <p class="small soft break">{error.message}</p>
+            <p class="small soft break">{wordsOf(error)}</p>
             {up === undefined ? null : <ButtonLink label={up.label} to={up.to} />}
           </Empty>
         </div>

@@ -7,6 +7,7 @@ import { isSystemAdmin, mayChange } from '../../client/session.ts';
 import type { Document } from '../../client/types.ts';
 import { number, t } from '../../text/index.ts';
 import { Button, ButtonLink } from '../../ui/button.tsx';
+import { wordsOf } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Empty, Page } from '../../ui/page.tsx';
 import { Search } from '../../ui/table.tsx';
@@ -128,7 +129,7 @@ function usePicked(path: string, q: string, keyOf: (row: Document) => string) {
       if (asked === question.current) setPicked(keys);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      if (asked === question.current) setNotPicked(error.message);
+      if (asked === question.current) setNotPicked(wordsOf(error));
     }
   };
   const pickNone = () => setPicked(new Set());

@@ -3,6 +3,7 @@ import type { TrunkView } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
 import { t } from '../../text/index.ts';
 import { Button } from '../../ui/button.tsx';
+import { wordsOf } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { PlanResult } from '../../ui/plan-result.tsx';
 import { Skeleton } from '../../ui/unread.tsx';
@@ -61,7 +62,7 @@ function WouldChange({ draft, before }: { readonly draft: TrunkDraft; readonly b
     <section class="stack" aria-label={t('provisioning.plan')} aria-busy={data === undefined && error === undefined}>
       <h2>{t('provisioning.plan')}</h2>
       {data !== undefined ? <PlanResult found={data} /> : null}
-      {error !== undefined ? <Note kind="bad">{error.message}</Note> : null}
+      {error !== undefined ? <Note kind="bad">{wordsOf(error)}</Note> : null}
       {data === undefined && error === undefined ? <p class="soft">{t('bulk.looking')}</p> : null}
     </section>
   );
