@@ -170,17 +170,14 @@ export class Branch implements ClientTransactionUser, TimerTarget {
       return;
     }
     if (!this.#isCurrent(transaction)) return;
-    if (status < 200) {
-      this.#provisional(response, transaction);
-      return;
-    }
     // RFC 3261 §16.7 step 5: a proxy that has sent a refusal on still sends the 2xx of another fork. Nobody has answered before a challenge.
-    const late = status === 401 || status === 407 ? undefined : this.#lateAnswers();
-    if (this.state === 'cancelling') {
+    const late = status < 200 || status === 401 || status === 407 ? undefined : this.#lateAnswers();
+    if (status < 200) this.#provisional(response, transaction);
+    else if (this.state === 'cancelling') {
       this.#tried.ended(status, response.reason, 'cancelled');
       this.#finish('cancelled');
     } else if (this.state === 'calling') this.#refused(response, invite);
-    transaction.release(late);
+    if (status >= 200) transaction.release(late);
   }
 
   onTimeout(transaction: ClientTransaction): void {
@@ -337,8 +334,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     leg.ack.invitation = transaction;
     this.attempt.onBranchAnswered(this, leg, response, invite);
     // Nothing of this branch is needed any more.
-    transaction.handOver(late);
-    transaction.release();
+    transaction.release(late);
     this.attempt.call.release();
   }
 

@@ -77,6 +77,7 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
   override release(late?: ClientTransactionUser<F>): void {
     if (this.state === 'accepted') {
       this.#isReleased = true;
+      if (late !== undefined) this.user = late;
       this.#lingerWhenAcknowledged();
       return;
     }

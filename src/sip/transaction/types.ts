@@ -87,8 +87,8 @@ export interface ClientTransaction<F extends Channel = Channel> {
    */
   acknowledged(ack: string, flow: F): void;
   /**
-   * The user will not look at {@link request} again. Call it with the final response. Of an INVITE that was answered with a 2xx the user
-   * still hears what comes of other forks, with the ACK as the request; of one that was refused, `late` does.
+   * The user will not look at {@link request} again. Call it with the final response. `late`, or of an INVITE that was
+   * answered with a 2xx the user, still hears what comes of other forks, with the ACK as the request.
    */
   release(late?: ClientTransactionUser<F>): void;
   /** Nobody wants an answer any more: a request other than INVITE is not sent again, and what comes to it is not heard. */
