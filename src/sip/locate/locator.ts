@@ -248,8 +248,9 @@ export class Locator {
       // RFC 2782: a lone "." says that the service is decidedly not there.
       if (srv.length === 1 && (srv[0]?.target === '' || srv[0]?.target === '.')) continue;
       const best = srv.sort((a, b) => a.priority - b.priority).slice(0, MAX_TARGETS);
+      // Nobody listens on port 0: who writes it means the one that is usual.
       const targets = orderByWeight(best, random).flatMap(({ target, port }) =>
-        this.#addressesOf(target, service.transport, port, query.host, answers),
+        this.#addressesOf(target, service.transport, port || defaultPort(service.transport), query.host, answers),
       );
       if (best.length > 0) answers.settle();
       if (targets.length > 0) return targets.slice(0, MAX_TARGETS);

@@ -162,6 +162,14 @@ describe('RFC 3263 §4: names', () => {
     ]);
   });
 
+  test('an SRV of port 0 leads to the usual port of its transport', async () => {
+    const { locator, dns } = world();
+    for (const name of ['_sip._udp.example.com', '_sips._tcp.example.com']) dns.srv(name, [1, 0, 0, 'a.example.com']);
+    dns.a('a.example.com', '192.0.2.1');
+    expect(brief(await locator.locate({ host: 'example.com', transport: 'udp' }))).toEqual(['udp 192.0.2.1 5060']);
+    expect(brief(await locator.locate({ host: 'example.com', transport: 'tls' }))).toEqual(['tls 192.0.2.1 5061']);
+  });
+
   test('§4.2: without SRV the name itself on the default port', async () => {
     const { locator, dns } = world();
     dns.a('plain.example.com', '192.0.2.9');
