@@ -50,7 +50,7 @@ export class Repair {
     this.#session = session;
   }
 
-  /** Option tags that the peer has refused with 420, in lower case. */
+  /** Option tags that the peer has refused, in lower case: with 420, or `timer` with 422. */
   get refusedExtensions(): readonly string[] {
     return this.#droppedExtensions;
   }
@@ -65,7 +65,7 @@ export class Repair {
       case 420:
         return this.#learnUnsupported(response) ? 0 : undefined;
       case 422:
-        return this.#session?.receive422(response) === true ? 0 : undefined;
+        return this.#session?.receive422(response) === true || this.#leavesTimer() ? 0 : undefined;
       case 491:
         this.#glareTries++;
         return this.#glareTries > 1 ? undefined : glareDelayMs(true);
@@ -102,6 +102,13 @@ export class Repair {
     if (this.#droppedExtensions.length > 0) return false;
     this.#droppedExtensions = response.headers.listValues(HeaderId.Unsupported).map((tag) => tag.toLowerCase());
     return this.#droppedExtensions.length > 0;
+  }
+
+  /** DEVIATION: RFC 4028 §7.3 knows no way on after a 422 without a longer Min-SE, or after many of them. No call needs a session timer. */
+  #leavesTimer(): boolean {
+    if (this.#session === undefined || this.#droppedExtensions.includes('timer')) return false;
+    this.#droppedExtensions = [...this.#droppedExtensions, 'timer'];
+    return true;
   }
 
   /**

@@ -106,7 +106,7 @@ export class TargetInvite {
     const delayMs = repair.delayMs(response, request);
     if (delayMs === undefined) return undefined;
     this.#mended = { repair, refusal: response };
-    if (response.status === 420) this.#leaveOut(repair.refusedExtensions);
+    if (response.status === 420 || response.status === 422) this.#leaveOut(repair.refusedExtensions);
     if (REFUSING_PARTS.has(response.status))
       this.#inviter.env.partsLeft.note(label, describeDestination(this.to), request);
     return delayMs;

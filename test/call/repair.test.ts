@@ -345,6 +345,34 @@ test('a 420 of `timer` takes away what a trunk’s INVITE says of a session time
   expect([headers.value(HeaderId.SessionExpires), headers.value(HeaderId.MinSE)]).toEqual([undefined, undefined]);
 });
 
+test.each([
+  ['no Min-SE', [undefined]],
+  ['a Min-SE that is shorter', ['90']],
+  ['a Min-SE that cannot be read', ['soon']],
+  ['a Min-SE beyond a day', ['90000']],
+  ['ever longer ones', ['300', '600', '900', '1200']],
+])('RFC 4028 §7.3: after a 422 with %s the INVITE goes without a session timer, once', (_what, minima) => {
+  const world = new World();
+  const { a, b } = world;
+  const sessionTimer = { intervalSeconds: 180, minSeconds: 120 };
+  world.engine.plan = (request) =>
+    stages([{ branches: [branchTo(request, 'b', { options: { ...legOptions(), sessionTimer } })] }]);
+  const sent = a.call({ body: sdp('caller') });
+  world.run();
+  for (const minimum of minima) {
+    expect(b.invite.request.headers.has(HeaderId.SessionExpires)).toBe(true);
+    b.answer(b.invite, 422, { headers: minimum === undefined ? [] : [[HeaderId.MinSE, minimum]] });
+    world.run();
+  }
+  const { headers } = b.invite.request;
+  expect([HeaderId.SessionExpires, HeaderId.MinSE].filter((id) => headers.has(id))).toEqual([]);
+  expect(headers.lists(HeaderId.Supported, 'timer')).toBe(false);
+  b.answer(b.invite, 422, { headers: [] });
+  world.run();
+  expect(sent.final?.status).toBe(500);
+  expect(world.settles()).toBe(true);
+});
+
 test('a call repaired of `timer` has no session timer: it lasts beyond the interval, and no request within it names one', () => {
   const world = new World();
   const { a, b } = world;
