@@ -1,5 +1,5 @@
 import { PeerError } from '../../base/errors.ts';
-import { decimalAt, isToken, isTokenCode } from './characters.ts';
+import { decimalAt, isDigitCode, isSpaceCode, isToken, isTokenCode } from './characters.ts';
 import type { Spared } from './defect.ts';
 import { HeaderId, headerIdAt } from './header-id.ts';
 import { MAX_TEXT_LENGTH, putRow } from './header-rows.ts';
@@ -75,12 +75,13 @@ function parseStatusLine(text: string, start: number, end: number): SipMessage {
   if (status < 0) throw notSip(text, start, end);
   const usual = reasonPhrase(status);
   const isUsual = end - reasonStart - 1 === usual.length && text.startsWith(usual, reasonStart + 1);
-  const phrase = isUsual ? usual : text.slice(Math.min(reasonStart + 1, end), end);
+  const isSpaced = reasonStart < end && isSpaceCode(text.charCodeAt(reasonStart));
+  const phrase = isUsual ? usual : text.slice(Math.min(isSpaced ? reasonStart + 1 : reasonStart, end), end);
   // A phrase is for people; one that could break a line is left out, and the status counts.
   const response = new SipResponse(status, !isUsual && hasLineBreak(phrase) ? usual : phrase, '', 0, text);
   response.version = versionOf(text, start, versionEnd);
-  // §25.1: three digits, one space, then a reason phrase that may be empty.
-  if (status < 100 || reasonStart > end || (reasonStart < end && text.charCodeAt(reasonStart) !== 0x20))
+  // §25.1: three digits, one space, then a reason phrase that may be empty. DEVIATION: a tab, or nothing, where that is no digit.
+  if (status < 100 || reasonStart > end || isDigitCode(text.charCodeAt(reasonStart)))
     note(response, 400, 'Malformed Status-Line');
   return response;
 }
@@ -234,7 +235,10 @@ function checkNul(text: string, firstLine: number, end: number, message: SipMess
   }
 }
 
-/** §18.3: Content-Length ends the body; octets beyond it are dropped, fewer octets than it says are an error. */
+/**
+ * §18.3: Content-Length ends the body; octets beyond it are dropped, fewer octets than it says are an error. DEVIATION: not of answers and what
+ * ends a call: gateways that change addresses in a body forget its length, and of a datagram that was cut nothing arrives.
+ */
 function bodyOf(text: string, start: number, message: SipMessage): string {
   const length = message.headers.decimal(HeaderId.ContentLength);
   if (length === undefined) return start === text.length ? '' : text.slice(start);
@@ -244,7 +248,7 @@ function bodyOf(text: string, start: number, message: SipMessage): string {
     note(message, 400, 'Malformed Content-Length', 'ending');
     return text.slice(start);
   }
-  if (start + length > text.length) note(message, 400, 'Body Shorter Than Content-Length');
+  if (start + length > text.length) note(message, 400, 'Body Shorter Than Content-Length', 'ending');
   return text.slice(start, start + length);
 }
 

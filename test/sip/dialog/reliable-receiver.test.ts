@@ -24,10 +24,15 @@ describe('RFC 3262 on the calling side', () => {
     expect(receiver.receive(reliable(183, '988789'))).toBe('ignore');
   });
 
+  test('a gateway that begins with RSeq 0 gets its PRACK', () => {
+    const receiver = new ReliableReceiver();
+    expect([receiver.receive(reliable(183, '0')), receiver.rack]).toEqual(['new', '0 314159 INVITE']);
+    expect([receiver.receive(reliable(180, '1')), receiver.rack]).toEqual(['new', '1 314159 INVITE']);
+  });
+
   test.each([
     ['without Require: 100rel', reliable(183, '1', 'timer')],
     ['with status 100', reliable(100, '1')],
-    ['with RSeq 0', reliable(183, '0')],
     ['with an RSeq that is no number', reliable(183, '1e3')],
     ['that is final', reliable(200, '1')],
   ])('§4: a response %s is not acknowledged', (_what, response) => {

@@ -75,7 +75,8 @@ describe('start line', () => {
     ['SIP/2.0 200', true],
     ['SIP/2.0  200  OK', true],
     ['sip/2.0 200 OK', true],
-    ['SIP/2.0 200OK', false],
+    ['SIP/2.0 200OK', true],
+    ['SIP/2.0 200\tOK', true],
     ['SIP/2.0 700 Beyond', false],
     ['SIP/3.0 200 OK', false],
   ])('a whole response that starts with %j is kept: %s', (startLine, expected) => {

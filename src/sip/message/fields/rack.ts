@@ -4,10 +4,10 @@ import { malformed } from './malformed.ts';
 
 const LARGEST = 2 ** 32 - 1;
 
-/** RSeq: 1 to 2**32-1 (RFC 3262 §7.1). */
+/** RSeq: 1 to 2**32-1 (RFC 3262 §7.1). DEVIATION: 0 too, which some gateways begin with and wait for the PRACK of. */
 export function parseRSeq(text: string): number {
   const value = decimalAt(text, 0, text.length);
-  if (value < 1 || value > LARGEST) throw malformed('RSeq', text);
+  if (value < 0 || value > LARGEST) throw malformed('RSeq', text);
   return value;
 }
 
@@ -28,7 +28,7 @@ export function parseRAck(text: string): RAck {
   const rseq = decimalAt(text, 0, firstEnd);
   const sequence = decimalAt(text, secondStart, secondEnd);
   const spaced = secondStart > firstEnd && methodStart > secondEnd;
-  if (!spaced || rseq < 1 || rseq > LARGEST || sequence < 0 || sequence >= 2 ** 31 || !isToken(text, methodStart, end))
+  if (!spaced || rseq < 0 || rseq > LARGEST || sequence < 0 || sequence >= 2 ** 31 || !isToken(text, methodStart, end))
     throw malformed('RAck', text);
   return { rseq, sequence, method: knownMethod(text.slice(methodStart, end)) };
 }
