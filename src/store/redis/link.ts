@@ -13,6 +13,8 @@ const MAX_RECONNECT_MS = 500;
 const CONNECT_TIMEOUT_MS = 1000;
 /** Between attempts to follow a Sentinel that is away; the others are followed meanwhile. */
 const SENTINEL_AGAIN_MS = 1000;
+/** Between attempts to listen to a Cluster, of which another member may be there. */
+const SUBSCRIBE_AGAIN_MS = 100;
 /** Where Sentinels say that there is another master. */
 const FAILOVERS = '+switch-master';
 
@@ -236,6 +238,7 @@ function connect(settings: RedisStoreSettings, commandTimeoutMs: number): Redis 
       retryDelayOnFailover: 50,
       retryDelayOnClusterDown: 50,
     });
+    paceSubscriber(cluster);
     return cluster.on('+node', hearEveryError);
   }
   const single = {
@@ -288,6 +291,16 @@ interface Following {
   readonly connector: { connectToSentinel(endpoint: unknown, options?: RedisOptions): Redis };
 }
 
+interface Subscribing {
+  readonly subscriber: {
+    /** Its channels are those of the next one. */
+    readonly lastActiveSubscriber: Redis | undefined;
+    getInstance(): Redis | null;
+    onSubscriberEnd: () => void;
+    selectSubscriber: () => void;
+  };
+}
+
 /**
  * A client hears the first error of a connection. Another one (TLS: the alert of a peer whose handshake was given up) would be nobody's,
  * and the end of the process.
@@ -310,6 +323,26 @@ function followSentinels(group: Redis): void {
     if (options === undefined) return connectTo(endpoint);
     const client = connectTo(endpoint, { ...options, autoResubscribe: false });
     return client.on('ready', () => void client.subscribe(FAILOVERS).catch(() => {}));
+  };
+}
+
+/**
+ * A Cluster that loses the connection which listens makes another one at once, to members that refuse thousands a second; and each time it
+ * ends the last one that listened once more, which leaves a listener on a socket that is gone.
+ */
+function paceSubscriber(cluster: Cluster): void {
+  const { subscriber } = cluster as unknown as Subscribing;
+  const { onSubscriberEnd, selectSubscriber } = subscriber;
+  subscriber.onSubscriberEnd = () => {
+    const ended = subscriber.getInstance();
+    setTimeout(() => {
+      if (subscriber.getInstance() === ended) onSubscriberEnd();
+    }, SUBSCRIBE_AGAIN_MS);
+  };
+  subscriber.selectSubscriber = () => {
+    const last = subscriber.lastActiveSubscriber;
+    if (last?.status === 'end') last.disconnect = () => {};
+    selectSubscriber.call(subscriber);
   };
 }
 

@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -5,7 +6,7 @@ import { silentLog } from '../../../src/base/log.ts';
 import { RedisLink } from '../../../src/store/redis/link.ts';
 import { CuttableWay } from '../../kit/cuttable-way.ts';
 import { peersSkipped } from '../../kit/peers.ts';
-import { type RedisServer, startRedis } from '../../kit/redis.ts';
+import { type RedisServer, startCluster, startRedis } from '../../kit/redis.ts';
 import { eventually } from './world.ts';
 
 const ANSWER_MS = 200;
@@ -257,5 +258,39 @@ describe.skipIf(peersSkipped)('a link that listens', () => {
       await admin.publish('news', 'now');
       return heard > 0;
     });
+  });
+
+  test('to a Cluster whose members all refuse connects some ten times a second, and hears again when they are back', async ({
+    onTestFinished,
+  }) => {
+    const cluster = await startCluster();
+    const link = new RedisLink({ ...SETTINGS, url: cluster.url, cluster: true }, { log: silentLog });
+    const connectedAtMs: number[] = [];
+    const noteConnection = () => connectedAtMs.push(performance.now());
+    const warnings: Error[] = [];
+    const noteWarning = (warning: Error) => warnings.push(warning);
+    subscribe('net.client.socket', noteConnection);
+    process.on('warning', noteWarning);
+    onTestFinished(async () => {
+      unsubscribe('net.client.socket', noteConnection);
+      process.off('warning', noteWarning);
+      link.close();
+      await cluster.stop();
+    });
+    expect(await link.ready(5_000)).toBe(true);
+    let heard = 0;
+    await link.listen('news', () => heard++);
+    await Promise.all(cluster.servers.map((server) => server.kill()));
+    const before = connectedAtMs.length;
+    await eventually(() => connectedAtMs.length >= before + 21, 20_000);
+    expect((connectedAtMs[before + 20] ?? 0) - (connectedAtMs[before] ?? 0)).toBeGreaterThan(1_000);
+    expect(warnings).toEqual([]);
+    await Promise.all(cluster.servers.map((server) => server.start()));
+    const admin = new Redis(cluster.url);
+    onTestFinished(() => admin.disconnect());
+    await eventually(async () => {
+      await admin.publish('news', 'now').catch(() => {});
+      return heard > 0;
+    }, 20_000);
   });
 });
