@@ -1,41 +1,25 @@
 import type { Problem } from '../base/errors.ts';
 import type { Network } from '../base/network.ts';
 import type { Steps } from '../base/steps.ts';
+import type { MessageService } from '../messages/index.ts';
 import type {
-  MediaFile,
-  Message,
-  MessageExplanation,
-  MessageQuestion,
-  NotificationOutcome,
-  Wanted,
-} from '../messages/index.ts';
-import type {
-  AuditEntry,
-  AuditFact,
-  CallRecord,
-  CallRecordFilter,
-  CallStatistics,
-  CallStatisticsQuery,
-  FoundRecord,
+  AuditLog,
+  CallRecordLog,
   TraceFilter,
   TraceMessage,
   TracePage,
   Webhook,
-  WebhookStatus,
-  WebhookTestOutcome,
+  WebhookDispatcher,
 } from '../observe/index.ts';
 import type { TrunkStatus } from '../trunks/status-facts.ts';
 
 export type { Webhook } from '../observe/index.ts';
 
 import type { Given } from '../base/given.ts';
-import type { CallDifference, ExplainQuestion, Explanation } from '../outbound/index.ts';
-import type { ChangePreview } from '../provisioning/change/change-preview.ts';
+import type { CallDifference, ExplainQuestion, Explanation, TrunkPreviewQuestion } from '../outbound/index.ts';
+import type { Provisioner } from '../provisioning/change/provisioner.ts';
 import type { SourceOverlap } from '../provisioning/check/overlaps.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
-import type { ChangeResult, ProvisionedState, ProvisioningChange } from '../provisioning/directory/store.ts';
-import type { Tenant } from '../provisioning/tenants/schema.ts';
-import type { TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import type { AddedTransport } from '../settings/kept-transports.ts';
 import type { Examination } from '../trunks/examination.ts';
 import type { liveCallAnswer } from './answers/calls.ts';
@@ -173,25 +157,13 @@ export type TransportOutcome =
   | { readonly outcome: 'unavailable'; readonly reason: string }
   | { readonly outcome: 'unknown' };
 
-export interface TrunkPreviewQuestion {
-  readonly trunk: TrunkSettings;
-  readonly tenant?: Tenant | undefined;
-  readonly from?: string | undefined;
-  readonly to: string;
-}
-
 export interface PlayedCalls {
   readonly played: number;
   readonly changed: readonly (CallDifference & { readonly callId: string })[];
 }
 
-/** `engine/`'s Provisioner fits. */
-export interface ProvisioningService {
-  current(): ProvisionedState;
-  apply(change: ProvisioningChange): Promise<ChangeResult>;
-  /** Checks as `apply` does, and changes nothing. */
-  preview(change: ProvisioningChange): Promise<ChangePreview>;
-}
+/** What the routes ask of who keeps what is provisioned. */
+export type ProvisioningService = Pick<Provisioner, 'current' | 'apply' | 'preview'>;
 
 export type Role = 'system-admin' | 'tenant-admin';
 
@@ -248,43 +220,11 @@ export interface WebhookStore extends RecordStore<Webhook> {
 }
 
 /** Messages between phones and WhatsApp. */
-export interface MessagesPort {
-  /** A text says why there is no way for it. Rejects when the store does not take it. */
-  send(wanted: Wanted): Promise<Message | string>;
-  /** A text says what of the question there is not. */
-  explain(question: MessageQuestion): Promise<MessageExplanation | string>;
-  list(
-    tenant: string | undefined,
-    offset: number,
-    limit: number,
-  ): Promise<{ readonly items: readonly Message[]; readonly total: number }>;
-  message(id: string): Promise<Message | undefined>;
-  trunkName(message: Message): string | undefined;
-  urlOf(message: Message): string | undefined;
-  verify(trunkId: string, token: string): boolean;
-  /** Undefined: there is no such trunk. */
-  notified(trunkId: string, body: Uint8Array, signature: string | undefined): Promise<NotificationOutcome | undefined>;
-  media(trunkId: string, mediaId: string, until: number, signature: string): Promise<MediaFile | 'gone' | 'busy'>;
-}
+export type MessagesPort = Pick<
+  MessageService,
+  'send' | 'explain' | 'list' | 'message' | 'trunkName' | 'urlOf' | 'verify' | 'notified' | 'media'
+>;
 
-/** `observe/`'s AuditLog fits. */
-export interface AuditSink {
-  record(fact: AuditFact): void;
-  /** The same in steps, for documents of any length. Returns the octets of the entry. */
-  recordSteps(fact: AuditFact): Steps<number>;
-  find(filter: { tenant?: string; resource?: string; actor?: string }): readonly (() => AuditEntry)[];
-}
-
-/** `observe/`'s CallRecordLog fits. */
-export interface CallRecords {
-  find(filter: CallRecordFilter): Steps<readonly FoundRecord[]>;
-  get(id: string, tenant?: string): CallRecord | undefined;
-  statistics(query: CallStatisticsQuery): Steps<CallStatistics>;
-}
-
-/** `observe/`'s WebhookDispatcher fits. */
-export interface WebhookSender {
-  configure(webhooks: readonly Webhook[]): void;
-  status(id: string): WebhookStatus | undefined;
-  test(webhook: Webhook): Promise<WebhookTestOutcome>;
-}
+export type AuditSink = Pick<AuditLog, 'record' | 'recordSteps' | 'find'>;
+export type CallRecords = Pick<CallRecordLog, 'find' | 'get' | 'statistics'>;
+export type WebhookSender = Pick<WebhookDispatcher, 'configure' | 'status' | 'test'>;

@@ -1,4 +1,4 @@
-import type { Log, LogFields } from '../base/log.ts';
+import type { Log } from '../base/log.ts';
 import type { Scheduler } from '../base/scheduler.ts';
 import type {
   MediaParty,
@@ -13,6 +13,7 @@ import type { Dialog, RunningInterval } from '../sip/dialog/index.ts';
 import type {
   ClientTransaction,
   ClientTransactionUser,
+  Endpoint,
   SendOptions,
   ServerTransaction,
   ServerTransactionUser,
@@ -30,23 +31,10 @@ export type Destination = Flow | Target;
 export type { ClientTransaction, ClientTransactionUser, SendOptions, ServerTransaction, ServerTransactionUser };
 
 /** The part of the endpoint that calls use. */
-export interface EndpointPort {
-  sendRequest(
-    request: SipRequest,
-    to: Destination,
-    user: ClientTransactionUser,
-    options?: SendOptions,
-  ): ClientTransaction;
-  /** Goes on with an INVITE that another process has sent and that rang. */
-  resumeInvite(invite: SipRequest, to: Destination, user: ClientTransactionUser): ClientTransaction;
-  /** Whether an answer that came over `actual` may be one to what was sent over `expected`. */
-  isSamePeer(expected: Flow, actual: Flow): boolean;
-  /** A defect that met something where no message is being handled: told and counted like one that met a message. */
-  onFault(error: unknown, fields: LogFields): void;
-  sendAck(request: SipRequest, to: Destination, options?: SendOptions, acknowledged?: ClientTransaction): Flow;
-  /** Of a request that begins something. */
-  newCallId(): string;
-}
+export type EndpointPort = Pick<
+  Endpoint,
+  'sendRequest' | 'resumeInvite' | 'isSamePeer' | 'onFault' | 'sendAck' | 'newCallId'
+>;
 
 /** A call, as those see it who decide for it; `Call` is it. */
 export interface RoutedCall {

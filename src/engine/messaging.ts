@@ -4,6 +4,7 @@
  */
 import { randomToken } from '../base/ids.ts';
 import { relayMessage, SERVED, sendMessage } from '../call/index.ts';
+import type { PhoneAnswer, PhoneDraft, PhoneMessage, PhoneOutcome, Phones } from '../messages/index.ts';
 import { dialledNumber } from '../outbound/index.ts';
 import { memberOf } from '../provisioning/tenants/party.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
@@ -24,42 +25,15 @@ import type { Registrations } from './registrations.ts';
 import { draftOf } from './route/drafted-request.ts';
 import type { Served } from './served.ts';
 
-/** A MESSAGE of a phone to somebody who is not of its tenant. Texts are octets. */
-export interface OutsideMessage {
-  readonly tenant: Tenant;
-  readonly sender: string;
-  readonly dialled: string;
-  readonly callId: string;
-  readonly cseq: number;
-  readonly contentType: string;
-  readonly body: string;
-}
-
 /** Whoever brings messages to the outside; without it there is no outside. */
 export interface OutsideMessages {
   /** Whether such a host, or (undefined) a number that is nobody's in the tenant's own domain, is outside. */
   isForOutside(tenant: Tenant, host: string | undefined): boolean;
-  send(message: OutsideMessage): Promise<{
-    readonly status: number;
-    readonly reason?: string;
-    readonly headers: readonly (readonly [name: string, value: string])[];
-  }>;
+  send(message: PhoneMessage): Promise<PhoneAnswer>;
   /** Asks the trunk's provider about its access token: undefined, or why it does not take it. */
   checkToken(trunkId: string): Promise<string | undefined>;
   /** A phone has come to be registered. */
   phoneRegistered(tenant: string, number: string): void;
-}
-
-/** What somebody outside has written to a number of a tenant. Texts are octets. */
-export interface DeliveredMessage {
-  readonly tenant: Tenant;
-  readonly number: string;
-  readonly from: { readonly name: string; readonly user: string; readonly host: string };
-  readonly to: { readonly user: string; readonly host: string };
-  readonly callId: string;
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  readonly contentType: string;
-  readonly body: string;
 }
 
 export interface MessagingOptions {
@@ -69,7 +43,7 @@ export interface MessagingOptions {
   readonly userAgent: string;
 }
 
-export class Messaging {
+export class Messaging implements Phones {
   /** Set once the engine is there. */
   outside: OutsideMessages | undefined;
   readonly #options: MessagingOptions;
@@ -109,7 +83,7 @@ export class Messaging {
   }
 
   /** To all phones of a number; the best answer, or that nobody is registered. */
-  deliver(message: DeliveredMessage): Promise<{ kind: 'answered'; status: number } | { kind: 'away' }> {
+  deliver(message: PhoneDraft): Promise<PhoneOutcome> {
     const { endpoint, registrations } = this.#options;
     const targets = registrations
       .contacts(message.tenant, message.number)
@@ -128,7 +102,7 @@ export class Messaging {
     });
   }
 
-  #target(message: DeliveredMessage, contact: Parameters<typeof targetOf>[0]): MessageTarget {
+  #target(message: PhoneDraft, contact: Parameters<typeof targetOf>[0]): MessageTarget {
     const { from, to, headers, contentType, body } = message;
     const address = `<sip:${escapeUser(from.user)}@${formatHost(from.host)}>`;
     return targetOf(contact, {

@@ -2,67 +2,35 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Api, type ApiOptions, createApi, type ReloadReport } from '../api/index.ts';
-import type { Scheduler } from '../base/scheduler.ts';
 import type { Engine } from '../engine/engine.ts';
-import type { RecentCalls } from '../engine/tell/recent-calls.ts';
 import { RunningEngine } from '../engine/tell/view.ts';
-import type {
-  AuditLog,
-  CallRecordLog,
-  EventBus,
-  JsonLogger,
-  Metrics,
-  SipTrace,
-  WebhookDispatcher,
-} from '../observe/index.ts';
+import type { WebhookDispatcher } from '../observe/index.ts';
 import type { Provisioner } from '../provisioning/change/provisioner.ts';
 import { httpDefaults } from '../settings/exposure.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import { OWNER_TOKEN_FILE } from '../settings/owner-files.ts';
 import type { Listening } from '../sip/transport/index.ts';
-import type { Stores } from '../store/index.ts';
 import type { AddedTransports } from './added-transports.ts';
 import { nodesPort, storePort } from './cluster.ts';
 import { apiTls, configuredWebhooks } from './configuration.ts';
 import { forgetHttpAddress, listenForHttp } from './http-port.ts';
+import type { NodeParts, WorkerPlace } from './node-options.ts';
 import { NodeWatch } from './node-view.ts';
 import type { OverloadWatch } from './overload-watch.ts';
 import type { ProvisioningFiles } from './provisioning-files.ts';
 import { version } from './version.ts';
+import type { Watching } from './watching.ts';
 
 /** What `npm run build` makes of `src/console`. */
 const CONSOLE_FOLDER = join(import.meta.dirname, '../../dist/console');
 
-/** Where the front of a node passes requests on to one of its workers. */
-interface BehindFront {
-  /** The name of the node. */
-  readonly node: string;
-  readonly httpSocket: string;
-  /** Where the node serves HTTP. */
-  readonly apiAddress: string | undefined;
-  readonly ownerToken: string;
-}
-
-export interface HttpParts {
-  readonly settings: NodeSettings;
-  readonly environment: NodeJS.ProcessEnv;
-  readonly scheduler: Scheduler;
-  readonly log: JsonLogger;
-  readonly metrics: Metrics;
-  readonly stores: Stores;
-  /** What has to be closed at the end, in the opposite order. */
-  readonly closers: (() => unknown)[];
+export interface HttpParts extends Omit<NodeParts, 'options'>, Watching {
   /** Undefined: the node has a port of its own. */
-  readonly worker: BehindFront | undefined;
+  readonly worker: WorkerPlace | undefined;
   readonly engine: Engine;
   readonly provisioner: Provisioner;
   readonly files: ProvisioningFiles;
   readonly listening: readonly Listening[];
-  readonly events: EventBus;
-  readonly trace: SipTrace;
-  readonly records: CallRecordLog;
-  readonly audit: AuditLog;
-  readonly recentCalls: RecentCalls;
   readonly transports: AddedTransports;
   readonly overload: OverloadWatch;
   readonly problems: () => readonly string[];
@@ -164,7 +132,7 @@ function answersFrom(parts: HttpParts) {
 }
 
 /** How the HTTP interface is come by: over its own port, or through the front of the node. */
-function placeOf(worker: BehindFront | undefined, settings: NodeSettings) {
+function placeOf(worker: WorkerPlace | undefined, settings: NodeSettings) {
   if (worker === undefined) return { ownerTokenPath: join(settings.store.path, OWNER_TOKEN_FILE), ...apiTls(settings) };
   return { ownerToken: worker.ownerToken, front: { isTls: settings.api.certificate !== undefined } };
 }

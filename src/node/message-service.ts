@@ -1,24 +1,18 @@
 import { storeTime } from '../base/store-time.ts';
-import type { WheelScheduler } from '../base/wheel-scheduler.ts';
 import type { Engine } from '../engine/engine.ts';
 import { MessageService } from '../messages/index.ts';
-import type { JsonLogger } from '../observe/index.ts';
-import type { NodeSettings } from '../settings/node-schema.ts';
-import type { Stores } from '../store/index.ts';
 import type { MessageWatch } from './message-watch.ts';
-import type { NodeOptions } from './node-options.ts';
-
-interface Parts {
-  readonly options: NodeOptions;
-  readonly settings: NodeSettings;
-  readonly scheduler: WheelScheduler;
-  readonly log: JsonLogger;
-  readonly stores: Stores;
-}
+import type { NodeParts } from './node-options.ts';
 
 /** Messages to and from the outside, joined with the engine to which phones register. */
 export function messageService(
-  { options, settings, scheduler, log, stores }: Parts,
+  {
+    options,
+    settings,
+    scheduler,
+    log,
+    stores,
+  }: Pick<NodeParts, 'options' | 'settings' | 'scheduler' | 'log' | 'stores'>,
   engine: Engine,
   watcher: MessageWatch,
   apiAddress: () => string | undefined,

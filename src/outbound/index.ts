@@ -38,7 +38,7 @@ export {
   refusedBy,
 } from './placed-call.ts';
 export { differenceOf } from './played-again.ts';
-export { type ExplainQuestion, QuestionError } from './question.ts';
+export { type ExplainQuestion, QuestionError, type TrunkPreviewQuestion } from './question.ts';
 export { reasonsOf } from './reasons.ts';
 export { receivedDiversions } from './received-diversions.ts';
 

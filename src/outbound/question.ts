@@ -1,3 +1,6 @@
+import type { Tenant } from '../provisioning/tenants/schema.ts';
+import type { TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
+
 /** What `explain` may be asked: a call that is only thought through. */
 export interface ExplainQuestion {
   /** Whose call; undefined: the tenant that the INVITE's own URIs, or the trunk's pools, name. */
@@ -20,6 +23,16 @@ export interface ExplainQuestion {
    * (`302 +18005550100`). Beyond them nobody answers.
    */
   readonly answers?: readonly string[] | undefined;
+}
+
+/** What a preview may be asked: the INVITE that a trunk would send as it would be written. */
+export interface TrunkPreviewQuestion {
+  readonly trunk: TrunkSettings;
+  /** Who calls; a made-up tenant when left out. */
+  readonly tenant?: Tenant | undefined;
+  /** Its extension; its first one when left out. */
+  readonly from?: string | undefined;
+  readonly to: string;
 }
 
 /** The question cannot be answered, and who asks can see why. */

@@ -1,4 +1,4 @@
-import type { NodeAnswer, NodeQuestion, TokenStore, UserStore, WebhookStore } from '../api/ports.ts';
+import type { NodesPort, TokenStore, UserStore, WebhookStore } from '../api/ports.ts';
 import type { HostPort, TransportName } from '../base/transport.ts';
 import type { CallStore } from '../call/index.ts';
 import type { MessageStore } from '../messages/index.ts';
@@ -96,13 +96,8 @@ export interface NodeRoster extends UseOfNodes {
   readonly clockOffsetMs: number;
 }
 
-/** Questions to the other nodes on one store. */
-export interface NodeQuestions {
-  /** Rejects when the node does not answer in time. */
-  ask(node: string, question: NodeQuestion, timeoutMs: number): Promise<NodeAnswer>;
-  /** From now on questions of the others are answered so; nobody answers before. */
-  answerWith(answer: (question: NodeQuestion) => Promise<NodeAnswer>): void;
-}
+/** Questions to the other nodes on one store; nobody answers theirs before `answerWith`. */
+export type NodeQuestions = Pick<NodesPort, 'ask' | 'answerWith'>;
 
 /** The store that this node shares with others. */
 export interface SharedStore {

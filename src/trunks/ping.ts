@@ -1,23 +1,18 @@
 /** One OPTIONS to one target of a trunk, because somebody asks; it changes nothing that is known of the target. */
 import { randomToken } from '../base/ids.ts';
-import type { Scheduler } from '../base/scheduler.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
 import type { DigestClient } from '../sip/auth/index.ts';
 import { textFromOctets } from '../sip/message/index.ts';
 import type { Flow, Target } from '../sip/transport/index.ts';
-import { Exchange, type TrunkEndpoint } from './exchange.ts';
+import { Exchange } from './exchange.ts';
+import type { KeepAlivePorts } from './keep-alive.ts';
 import { optionsRequest, ownAddress, sendOptions } from './trunk-requests.ts';
 
 export type PingAnswer =
   | { readonly kind: 'answered'; readonly status: number; readonly reason: string; readonly elapsedMs: number }
   | { readonly kind: 'silent'; readonly reason: string };
 
-export interface PingPorts {
-  readonly scheduler: Scheduler;
-  readonly endpoint: TrunkEndpoint;
-  readonly userAgent: string;
-  readonly allow: string;
-}
+export type PingPorts = Pick<KeepAlivePorts, 'scheduler' | 'endpoint' | 'userAgent' | 'allow'>;
 
 const PING_MS = 5_000;
 

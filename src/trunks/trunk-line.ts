@@ -2,7 +2,7 @@
  * One trunk at work: its registration, its pings, what its targets are known to do, and the state that follows from them. The service
  * gives it what all trunks share.
  */
-import { cancelTimer, type Scheduler, type Timer, type TimerTarget } from '../base/scheduler.ts';
+import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import type { Trunk } from '../provisioning/trunk-settings/schema.ts';
@@ -12,7 +12,6 @@ import type { Capacity } from './capacity.ts';
 import { CarrierRefusals, TargetRefusals, toldBy, UNKNOWN } from './carrier-refusals.ts';
 import { Datacentres } from './datacentres.ts';
 import { judge, type TrunkAttempt } from './evidence.ts';
-import type { TrunkEndpoint } from './exchange.ts';
 import { healthOf, isUp, registers, type ToldHealth, type TrunkHealth, type TrunkStateName } from './health.ts';
 import { trunkHolder, trunkHolders } from './holders.ts';
 import {
@@ -29,7 +28,7 @@ import {
   wayOf,
 } from './hops.ts';
 import type { Identification, TrunkAddress } from './identification.ts';
-import { KeepAlive } from './keep-alive.ts';
+import { KeepAlive, type KeepAlivePorts } from './keep-alive.ts';
 import type { LeasePort } from './lease.ts';
 import type { Pacer } from './pacer.ts';
 import { Registration } from './registration.ts';
@@ -39,13 +38,9 @@ import { TargetHealth } from './target-health.ts';
 import { registrationRow, type TrunkCondition } from './trunk-status.ts';
 
 /** What all trunks of an engine share. */
-export interface TrunkLinePorts {
-  readonly scheduler: Scheduler;
-  readonly endpoint: TrunkEndpoint;
+export interface TrunkLinePorts
+  extends Pick<KeepAlivePorts, 'scheduler' | 'endpoint' | 'random' | 'userAgent' | 'allow'> {
   readonly locator: TrunkLocator;
-  readonly random: () => number;
-  readonly userAgent: string;
-  readonly allow: string;
   readonly lease: LeasePort;
   readonly tokenOf: (trunk: Trunk) => string;
   readonly hops: TrunkHops;

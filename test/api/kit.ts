@@ -15,7 +15,6 @@ import {
   type TokenRecord,
   type TransportOutcome,
   type TransportsPort,
-  type TrunkPreviewQuestion,
   type UserRecord,
   type Webhook,
 } from '../../src/api/index.ts';
@@ -25,7 +24,7 @@ import { type Network, parseNetwork } from '../../src/base/network.ts';
 import { allAtOnce, type Steps } from '../../src/base/steps.ts';
 import type { Message } from '../../src/messages/index.ts';
 import { AuditLog, CallRecordLog, EventBus, Metrics, SipTrace, WebhookDispatcher } from '../../src/observe/index.ts';
-import type { ExplainQuestion, Explanation } from '../../src/outbound/index.ts';
+import type { ExplainQuestion, Explanation, TrunkPreviewQuestion } from '../../src/outbound/index.ts';
 import type { ChangePreview } from '../../src/provisioning/change/change-preview.ts';
 import { followRenames } from '../../src/provisioning/change/renaming.ts';
 import type { SourceOverlap } from '../../src/provisioning/check/overlaps.ts';

@@ -1,4 +1,5 @@
 /** The events of the other nodes, while somebody reads them: each is asked twice a second for what has happened since. */
+import type { EngineEvent } from '../../observe/index.ts';
 import type { ApiContext } from '../context.ts';
 import { concerns, type FeedChannel } from '../event-feed.ts';
 import type { NodeQuestion } from '../ports.ts';
@@ -8,12 +9,7 @@ const ANSWER_MS = 1_500;
 /** At once; more are asked for without a pause. */
 const MOST = 500;
 
-interface OtherEvent {
-  readonly at: string;
-  readonly type: string;
-  readonly tenants: readonly string[];
-  readonly data: object;
-}
+type OtherEvent = Pick<EngineEvent, 'at' | 'type' | 'tenants' | 'data'>;
 
 interface EventPage {
   readonly events: readonly OtherEvent[];

@@ -3,7 +3,7 @@
  * and a rule that sends everything there. The trunk need not exist; nothing is sent, and nothing is asked of the DNS.
  */
 import { randomToken } from '../../base/ids.ts';
-import { type Explanation, explain } from '../../outbound/index.ts';
+import { type Explanation, explain, type TrunkPreviewQuestion } from '../../outbound/index.ts';
 import { Directory } from '../../provisioning/directory/directory.ts';
 import { DidPool } from '../../provisioning/tenants/did-pool.ts';
 import type { Tenant } from '../../provisioning/tenants/schema.ts';
@@ -11,20 +11,11 @@ import { provisioningSchema, type TrunkSettings } from '../../provisioning/trunk
 import type { Routing } from '../route/routing.ts';
 import { imagineInvite } from './imagined-invite.ts';
 
-export interface PreviewQuestion {
-  readonly trunk: TrunkSettings;
-  /** Who calls; a made-up tenant when left out. */
-  readonly tenant?: Tenant | undefined;
-  /** Its extension; its first one when left out. */
-  readonly from?: string | undefined;
-  readonly to: string;
-}
-
 const EXAMPLE = 'example';
 const EXAMPLE_EXTENSION = '101';
 const UP = { up: true, full: false, reason: '' };
 
-export function previewTrunk(routing: Routing, { trunk, tenant, from, to }: PreviewQuestion): Explanation {
+export function previewTrunk(routing: Routing, { trunk, tenant, from, to }: TrunkPreviewQuestion): Explanation {
   const directory = worldOf(trunk, tenant);
   const [owner] = directory.tenants as [Tenant];
   const number = from ?? owner.extensions[0]?.number ?? EXAMPLE_EXTENSION;

@@ -9,6 +9,7 @@ import {
   type ExplainQuestion,
   type Explanation,
   type PlacedCall,
+  type TrunkPreviewQuestion,
 } from '../../outbound/index.ts';
 import type { Provisioner } from '../../provisioning/change/provisioner.ts';
 import { type LearntSource, overlapsOf, type SourceOverlap } from '../../provisioning/check/overlaps.ts';
@@ -19,7 +20,7 @@ import { splitAor } from '../../registrar/index.ts';
 import type { Examination } from '../../trunks/examination.ts';
 import type { Engine } from '../engine.ts';
 import { Explainer } from '../explain/explainer.ts';
-import { type PreviewQuestion, previewTrunk } from '../explain/trunk-preview.ts';
+import { previewTrunk } from '../explain/trunk-preview.ts';
 import { ListedCall, ListedRegistration } from './listed.ts';
 
 /** How many registrations or trunks are looked at in a step. */
@@ -69,7 +70,7 @@ export class RunningEngine {
     return this.#options.engine.registrations.registrar.count;
   }
 
-  previewTrunk(question: PreviewQuestion) {
+  previewTrunk(question: TrunkPreviewQuestion) {
     return previewTrunk(this.#options.engine.routing, question);
   }
 

@@ -11,18 +11,12 @@ import type {
 } from '../transaction/index.ts';
 import type {
   Flow,
-  HostPort,
-  KeyPair,
-  ListenerOptions,
-  Listening,
   SourcePolicy,
   Target,
   TlsCredentials,
-  TlsTrial,
-  TransportCounters,
+  TransportLayer,
   TransportLayerOptions,
   TransportLimits,
-  TransportName,
   TransportUser,
 } from '../transport/index.ts';
 import type { RoomForCalls } from './endings.ts';
@@ -55,40 +49,18 @@ export interface Fence {
   takesEnd(tell: () => void): boolean;
 }
 
-/** What the endpoint needs of its transports; `TransportLayer` is the one with sockets. */
-export interface EndpointTransport {
-  open(listeners: readonly ListenerOptions[]): Promise<Listening[]>;
-  /** See `TransportLayer.add`. Absent: what it listens on stays as it was opened. */
-  add?(listeners: readonly ListenerOptions[]): Promise<Listening[]>;
-  /** See `TransportLayer.remove`. */
-  remove?(listenerId: string): void;
-  /** See `TransportLayer.discard`. */
-  discard?(listenerId: string): void;
-  close(): Promise<void>;
-  listening(): Listening[];
-  /** New TLS handshakes of a listener use this certificate. */
-  renewCertificate?(listenerId: string, certificate: string, key: string): void;
-  /** See `TransportLayer.serveNames`. */
-  serveNames?(pairs: ReadonlyMap<string, KeyPair>): void;
-  /** See `TransportLayer.tryTls`. Absent: there is no TLS. */
-  tryTls?(target: Target): Promise<TlsTrial>;
-  /** See `TransportLayer.retire`. */
-  retire?(target: Target): void;
-  flowTo(target: Target): Flow;
-  /** Why nothing may leave for a target; default: all may. */
-  refusal?(target: Target): string | undefined;
-  supports(transport: TransportName, address: string): boolean;
-  /** See `TransportLayer.listenerBeside`. Absent: whichever listener there is will do. */
-  listenerBeside?(target: Target, transport: TransportName): string | undefined;
-  advertised(flow: Flow, scope?: AddressScope): HostPort;
-  advertisedToward(target: Target, scope?: AddressScope): HostPort | undefined;
-  alias(flow: Flow, port: number): void;
-  /** See `TransportLayer.bring`. */
-  bring?(listenerId: string, octets: Buffer, address: string, port: number): void;
-  /** See `TransportLayer.takeTurns`. */
-  takeTurns?(): boolean;
-  readonly counters: TransportCounters;
-}
+/** What the endpoint needs of its transports; those without sockets listen where they were opened, have no TLS and leave for anywhere. */
+export type EndpointTransport = Pick<
+  TransportLayer,
+  'open' | 'close' | 'listening' | 'flowTo' | 'supports' | 'advertised' | 'advertisedToward' | 'alias' | 'counters'
+> &
+  Partial<
+    Pick<
+      TransportLayer,
+      | ('add' | 'remove' | 'discard' | 'renewCertificate' | 'serveNames' | 'tryTls' | 'retire')
+      | ('refusal' | 'listenerBeside' | 'bring' | 'takeTurns')
+    >
+  >;
 
 export interface EndpointOptions {
   readonly scheduler: Scheduler;

@@ -1,7 +1,6 @@
 export type { HostPort, TransportName } from '../../base/transport.ts';
 export { isWildcard, localAddress } from './advertised.ts';
 
-export type { TransportCounters } from './counters.ts';
 export { DatagramBatching } from './datagram-batching.ts';
 export { GenerationCache } from './generation-cache.ts';
 export { SourceGate } from './source-gate.ts';
