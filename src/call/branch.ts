@@ -60,7 +60,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   #targetsLeft: readonly Destination[] = NO_TARGETS;
   /** Early dialogs of the INVITE under way. */
   readonly #forks: Forks;
-  #reserved = false;
+  /** What `onStart` has reserved is given back by this. */
+  #giveBack: BranchPlan['onEnd'] = undefined;
   /** To the target that is tried. */
   #invite: TargetInvite | undefined = undefined;
   #media: BranchMedia | undefined = undefined;
@@ -80,14 +81,12 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   start(): void {
     this.#tried.begin();
     this.attempt.call.retain();
-    if (this.plan.onStart !== undefined) {
-      if (!this.plan.onStart()) {
-        this.#tried.ended(0, 'no capacity', 'capacity');
-        this.#fail(503, 'No Capacity', 'capacity');
-        return;
-      }
-      this.#reserved = true;
+    if (this.plan.onStart?.() === false) {
+      this.#tried.ended(0, 'no capacity', 'capacity');
+      this.#fail(503, 'No Capacity', 'capacity');
+      return;
     }
+    if (this.plan.onStart !== undefined) this.#giveBack = this.plan.onEnd;
     this.#phase = 'resolving';
     const resolved = this.plan.resolve();
     if (resolved instanceof Promise) {
@@ -112,13 +111,13 @@ export class Branch implements ClientTransactionUser, TimerTarget {
    * branch itself until its end.
    */
   takePlace(): (isEnd: boolean) => void {
-    const reserved = this.#reserved;
-    this.#reserved = false;
+    const giveBack = this.#giveBack;
+    this.#giveBack = undefined;
     return (isEnd) => {
       const sent = this.#invite?.sent;
       if (isEnd && this.state === 'cancelling' && sent !== undefined) this.onTimeout(sent);
-      if (!isEnd && this.state === 'cancelling') this.#reserved = reserved;
-      else if (reserved) this.plan.onEnd?.('cancelled');
+      if (!isEnd && this.state === 'cancelling') this.#giveBack = giveBack;
+      else giveBack?.('cancelled');
     };
   }
 
@@ -292,10 +291,9 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     const leg =
       this.#knownLeg(response, transaction) ??
       (this.#forks.count < this.attempt.env.limits.maxForks ? this.#newLeg(response, transaction) : undefined);
-    if (leg === undefined) return;
+    if (leg?.early === undefined) return;
     // RFC 3262 §4: a reliable response that comes again or too early is not processed.
     const { early } = leg;
-    if (early === undefined) return;
     early.receiver ??= new ReliableReceiver();
     const verdict = early.receiver.receive(response);
     if (verdict === 'ignore') return;
@@ -327,8 +325,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     leg.learn(response);
     learnIdentity(leg, response);
     leg.offers.response('remote', 'INVITE', response.status, hasSessionDescription(response), true);
-    if (this.#reserved) leg.reservation = this.plan.onEnd;
-    this.#reserved = false;
+    leg.reservation = this.#giveBack;
+    this.#giveBack = undefined;
     this.#invite?.startSession(leg, invite, response);
     const late = this.#lateAnswers(leg);
     leg.ack.invitation = transaction;
@@ -372,8 +370,8 @@ export class Branch implements ClientTransactionUser, TimerTarget {
   }
 
   #refused(response: SipResponse, request: SipRequest): void {
-    this.#invite?.end();
     const invite = this.#invite;
+    invite?.end();
     const delayMs = invite?.refused(response, request);
     if (invite === undefined || delayMs === undefined) {
       this.#refusedForGood(response);
@@ -443,8 +441,7 @@ export class Branch implements ClientTransactionUser, TimerTarget {
 
   /** Of the INVITE that was sent last. */
   #isCurrent(transaction: ClientTransaction): boolean {
-    const sent = this.#invite?.sent;
-    return sent === undefined || transaction === sent;
+    return transaction === (this.#invite?.sent ?? transaction);
   }
 
   #mayTryNext(): boolean {
@@ -485,9 +482,9 @@ export class Branch implements ClientTransactionUser, TimerTarget {
     this.#media?.end();
     this.#media = undefined;
     this.#invite?.takeSession()?.stop();
-    const reserved = this.#reserved;
-    this.#reserved = false;
-    if (reserved) this.plan.onEnd?.(outcome);
+    const giveBack = this.#giveBack;
+    this.#giveBack = undefined;
+    giveBack?.(outcome);
     this.attempt.call.release();
   }
 
