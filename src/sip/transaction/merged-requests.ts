@@ -1,4 +1,5 @@
 /** Requests that arrived over different paths and are one (RFC 3261 §8.2.2.2): From tag, Call-ID and CSeq are the same. */
+import { LinkedPlaces } from '../../base/linked-places.ts';
 import { secretHash } from '../../base/shelf.ts';
 import { HeaderId, type SipRequest } from '../message/index.ts';
 
@@ -26,68 +27,37 @@ export function mergeHashBeside(request: SipRequest): number {
   return secretHash(request.fromTag() ?? '', secretHash(request.method)) ^ request.cseq().sequence;
 }
 
-const FIRST_PLACES = 64;
-
-/** Those that are kept, by number: no text is put together to find one. They are linked in place, as `kept-servers.ts` says. */
-export class MergedRequests<Entry extends Mergeable<Entry>> {
-  #places: (Entry | undefined)[] = new Array(FIRST_PLACES).fill(undefined);
-  #size = 0;
-
+/** Those that are kept, by number: no text is put together to find one. */
+export class MergedRequests<Entry extends Mergeable<Entry>> extends LinkedPlaces<Entry> {
   /** One whose hash is set. */
-  add(entry: Entry): void {
-    if (entry.mergeHash === undefined) return;
-    if (this.#size === this.#places.length) this.#spread();
-    this.#put(entry, entry.mergeHash);
-    this.#size++;
+  override add(entry: Entry): void {
+    if (entry.mergeHash !== undefined) super.add(entry);
   }
 
   has(request: SipRequest, hash: number): boolean {
-    for (let each = this.#places[this.#placeOf(hash)]; each !== undefined; each = each.nextMerged)
+    for (let each = this.firstAt(hash); each !== undefined; each = each.nextMerged)
       if (each.mergeHash === hash && areOne(request, each.request)) return true;
     return false;
   }
 
-  delete(entry: Entry): void {
-    const { mergeHash: hash, nextMerged: next } = entry;
-    if (hash === undefined) return;
-    entry.mergeHash = undefined;
-    entry.nextMerged = undefined;
-    const place = this.#placeOf(hash);
-    let before: Entry | undefined;
-    let each = this.#places[place];
-    while (each !== undefined && each !== entry) {
-      before = each;
-      each = each.nextMerged;
-    }
+  override delete(entry: Entry): boolean {
+    if (entry.mergeHash === undefined) return false;
     // One that had its hash is not among them until it is kept.
-    if (each === undefined) return;
-    if (before === undefined) this.#places[place] = next;
-    else before.nextMerged = next;
-    this.#size--;
+    const wasThere = super.delete(entry);
+    entry.mergeHash = undefined;
+    return wasThere;
   }
 
-  clear(): void {
-    this.#places = new Array(FIRST_PLACES).fill(undefined);
-    this.#size = 0;
+  protected hashOf(entry: Entry): number {
+    return entry.mergeHash as number;
   }
 
-  #put(entry: Entry, hash: number): void {
-    const place = this.#placeOf(hash);
-    entry.nextMerged = this.#places[place];
-    this.#places[place] = entry;
+  protected linkOf(entry: Entry): Entry | undefined {
+    return entry.nextMerged;
   }
 
-  /** Over twice as many places. */
-  #spread(): void {
-    const entries: Entry[] = [];
-    for (const first of this.#places)
-      for (let each = first; each !== undefined; each = each.nextMerged) entries.push(each);
-    this.#places = new Array(2 * this.#places.length).fill(undefined);
-    for (const entry of entries) this.#put(entry, entry.mergeHash as number);
-  }
-
-  #placeOf(hash: number): number {
-    return hash & (this.#places.length - 1);
+  protected link(entry: Entry, next: Entry | undefined): void {
+    entry.nextMerged = next;
   }
 }
 
