@@ -7,6 +7,7 @@ import { useSignal } from './client/signal.ts';
 import type { NavigationGroup } from './pages/index.ts';
 import { Link, usePath } from './router.tsx';
 import { t } from './text/index.ts';
+import { faultsOf } from './ui/form.tsx';
 import { Icon } from './ui/icons.tsx';
 import { Mark } from './ui/mark.tsx';
 import { say } from './ui/toast.tsx';
@@ -131,12 +132,16 @@ function SignedIn({ path }: { path: string }) {
         <Icon name="person" />
         {t('account.title')}
       </Link>
-      <button type="button" class="nav-link nav-button" onClick={() => void signOut()}>
+      <button type="button" class="nav-link nav-button" onClick={() => void signOut().catch(tell)}>
         <Icon name="leave" />
         {t('nav.signOut')}
       </button>
     </div>
   );
+}
+
+function tell(error: unknown): void {
+  for (const { message } of faultsOf(error)) say(message);
 }
 
 function Connection() {

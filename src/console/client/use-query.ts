@@ -29,12 +29,21 @@ export function useQuery<T>(key: string, read: () => Promise<T>, fresh?: number 
   const isReachable = useSignal(reachable);
   useEffect(() => {
     let current = true;
+    let asked = 0;
+    let told = 0;
+    /** An answer that comes later than that to a later question is older than what is shown. */
     const load = async () => {
+      const turn = ++asked;
+      const isLatest = () => {
+        const isIt = current && turn > told;
+        if (isIt) told = turn;
+        return isIt;
+      };
       try {
         const data = await latest.current();
-        if (current) setState({ key, data, loading: false });
+        if (isLatest()) setState({ key, data, loading: false });
       } catch (error) {
-        if (!current) return;
+        if (!isLatest()) return;
         if (!(error instanceof RequestError)) throw error;
         setState((before) => ({
           key,

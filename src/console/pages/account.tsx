@@ -141,7 +141,7 @@ function CodesCard({ user, current }: { user: string; current: Session }) {
   const done = (codes: boolean, text: string) => {
     setBegun(undefined);
     form.setAll({ code: '', currentPassword: '' });
-    enter({ ...current, codes });
+    if (session.value !== undefined) enter({ ...session.value, codes });
     say(text);
   };
   const confirm = async () => {

@@ -31,7 +31,7 @@ export function DeleteDialog({ path, name, plans, text, onDone, onClose }: Delet
     if (await run(() => documents.remove(path))) onDone();
   };
   return (
-    <Dialog title={t('provisioning.delete', { name })} onClose={onClose}>
+    <Dialog title={t('provisioning.delete', { name })} busy={busy} onClose={onClose}>
       <div class="stack" aria-live="polite">
         {plan === undefined && faults.length === 0 ? <p class="soft">{t('bulk.looking')}</p> : null}
         {faults.length === 0 ? null : <InUse faults={faults} />}
@@ -44,7 +44,7 @@ export function DeleteDialog({ path, name, plans, text, onDone, onClose }: Delet
         )}
       </div>
       <div class="dialog-actions">
-        <Button label={t('action.cancel')} onClick={onClose} />
+        <Button label={t('action.cancel')} busy={busy} onClick={onClose} />
         <Button
           label={t('action.delete')}
           kind="danger"

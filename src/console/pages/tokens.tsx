@@ -120,7 +120,7 @@ function NewToken({ onClose }: { onClose: () => void }) {
   if (made !== undefined)
     return <ShownSecret title={t('tokens.new')} text={t('tokens.shown')} secret={made} onClose={onClose} />;
   return (
-    <Dialog title={t('tokens.new')} onClose={onClose}>
+    <Dialog title={t('tokens.new')} busy={form.busy} onClose={onClose}>
       <SubmitForm onSubmit={submit}>
         <FaultSummary
           faults={form.faults}

@@ -43,7 +43,7 @@ export function Users() {
       <FaultSummary faults={faults} />
       <Table
         caption={t('users.title')}
-        columns={columns((user) => void run(() => toggle(user).then(rows.reload)), setAsked)}
+        columns={columns((user) => run(() => toggle(user).then(rows.reload)), setAsked)}
         rows={rows}
         keyOf={({ id }) => id}
         empty={
@@ -72,7 +72,10 @@ function toggle(user: UserView): Promise<UserView> {
   return users.change(user.id, { enabled: !user.enabled });
 }
 
-function columns(onToggle: (user: UserView) => void, ask: (asked: Asked) => void): readonly Column<UserView>[] {
+function columns(
+  onToggle: (user: UserView) => Promise<unknown>,
+  ask: (asked: Asked) => void,
+): readonly Column<UserView>[] {
   return [
     {
       title: 'field.name',
@@ -189,7 +192,7 @@ function NewUser({ onClose, onDone }: DialogProps) {
     if (made) onDone(t('users.added', { name: id }));
   };
   return (
-    <Dialog title={t('users.new')} onClose={onClose}>
+    <Dialog title={t('users.new')} busy={form.busy} onClose={onClose}>
       <SubmitForm onSubmit={submit}>
         <FaultSummary
           faults={form.faults}
@@ -216,7 +219,7 @@ function NewPassword({ user, onClose, onDone }: DialogProps & { user: UserView }
     if (changed) onDone(t('users.passwordSet', { name: user.id }));
   };
   return (
-    <Dialog title={`${t('users.newPassword')}: ${user.id}`} onClose={onClose}>
+    <Dialog title={`${t('users.newPassword')}: ${user.id}`} busy={form.busy} onClose={onClose}>
       <SubmitForm onSubmit={submit}>
         <FaultSummary faults={form.faults} fields={{ password: t('account.new') }} />
         <NewPasswordField

@@ -193,7 +193,7 @@ function EditWebhook({ hook, onClose, onDone }: EditProps) {
     if (isDone) onDone(secret);
   };
   return (
-    <Dialog title={title} onClose={onClose}>
+    <Dialog title={title} busy={form.busy} onClose={onClose}>
       <SubmitForm onSubmit={submit}>
         <FaultSummary
           faults={form.faults}

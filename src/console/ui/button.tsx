@@ -1,4 +1,5 @@
 import type { ButtonHTMLAttributes, ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
 import { Link } from '../router.tsx';
 import { Icon, type IconName } from './icons.tsx';
 
@@ -17,7 +18,7 @@ interface Looks {
 
 type ButtonProps = Looks &
   Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'class' | 'icon' | 'label' | 'children'> & {
-    /** Work is under way: pressing again does nothing, and the focus stays. */
+    /** Work is under way, as it is until a promise of `onClick` is settled: pressing again does nothing, and the focus stays. */
     readonly busy?: boolean;
   };
 
@@ -32,13 +33,15 @@ export function Button({
   icon,
   small,
   wide,
-  busy = false,
+  busy: isBusy = false,
   label,
   children = label,
   onClick,
   type = 'button',
   ...rest
 }: ButtonProps) {
+  const [isWorking, setWorking] = useState(false);
+  const busy = isBusy || isWorking;
   const looks = { ...(kind && { kind }), ...(small && { small }), ...(wide && { wide }) };
   return (
     <button
@@ -47,8 +50,11 @@ export function Button({
       class={classOf(looks)}
       aria-disabled={busy ? 'true' : undefined}
       onClick={(event) => {
-        if (busy) event.preventDefault();
-        else onClick?.(event);
+        if (busy) return event.preventDefault();
+        const asked: unknown = onClick?.(event);
+        if (!(asked instanceof Promise)) return;
+        setWorking(true);
+        void asked.finally(() => setWorking(false));
       }}
     >
       {icon === undefined ? null : <Icon name={icon} />}

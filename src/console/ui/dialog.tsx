@@ -7,13 +7,16 @@ import { FaultSummary, useWork } from './form.tsx';
 interface DialogProps {
   readonly title: string;
   readonly wide?: boolean;
+  /** Work is under way: it stays until its answer is there, which somebody has to see. */
+  readonly busy?: boolean;
   /** Absent: it cannot be closed, only gone through. */
   readonly onClose?: () => void;
   readonly children: ComponentChildren;
 }
 
 /** The browser's own dialog: it keeps the focus inside, closes with Escape and gives the focus back. */
-export function Dialog({ title, wide = false, onClose, children }: DialogProps) {
+export function Dialog({ title, wide = false, busy = false, onClose, children }: DialogProps) {
+  const close = busy ? undefined : onClose;
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -28,12 +31,12 @@ export function Dialog({ title, wide = false, onClose, children }: DialogProps) 
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault();
-        onClose?.();
+        close?.();
       }}
       onClose={() => {
         // A browser closes it at the second Escape, whatever was prevented.
-        if (onClose === undefined) element.current?.showModal();
-        else if (element.current !== null) onClose();
+        if (close === undefined) element.current?.showModal();
+        else if (element.current !== null) close();
       }}
     >
       <h2 id={id} class="break">
@@ -48,7 +51,7 @@ export function Dialog({ title, wide = false, onClose, children }: DialogProps) 
 export function DialogActions({ submit, busy, onClose }: { submit: string; busy: boolean; onClose: () => void }) {
   return (
     <div class="dialog-actions">
-      <Button label={t('action.cancel')} onClick={onClose} />
+      <Button label={t('action.cancel')} busy={busy} onClick={onClose} />
       <Button label={submit} kind="primary" type="submit" busy={busy} />
     </div>
   );
@@ -70,13 +73,13 @@ export function Confirm({ title, text, action, work, onDone, onClose }: ConfirmP
     if (await run(work)) onDone();
   };
   return (
-    <Dialog title={title} onClose={onClose}>
+    <Dialog title={title} busy={busy} onClose={onClose}>
       <div class="stack">
         <p>{text}</p>
         <FaultSummary faults={faults} />
       </div>
       <div class="dialog-actions">
-        <Button label={t('action.cancel')} onClick={onClose} />
+        <Button label={t('action.cancel')} busy={busy} onClick={onClose} />
         <Button label={action} kind="danger" busy={busy} onClick={() => void confirm()} />
       </div>
     </Dialog>

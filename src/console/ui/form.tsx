@@ -29,10 +29,10 @@ export interface Form<V extends object> {
 /** Something that is done when somebody asks: whether it is under way, and what an answer found fault with. */
 export function useWork() {
   const [faults, setFaults] = useState<readonly Problem[]>([]);
-  const [busy, setBusy] = useState(false);
+  const [underWay, setUnderWay] = useState(0);
   /** Tells whether it went well. */
   const run = async (work: () => Promise<unknown>): Promise<boolean> => {
-    setBusy(true);
+    setUnderWay((count) => count + 1);
     setFaults([]);
     try {
       await work();
@@ -41,10 +41,10 @@ export function useWork() {
       setFaults(faultsOf(error));
       return false;
     } finally {
-      setBusy(false);
+      setUnderWay((count) => count - 1);
     }
   };
-  return { busy, faults, setFaults, run };
+  return { busy: underWay > 0, faults, setFaults, run };
 }
 
 export function useForm<V extends object>(initial: V): Form<V> {

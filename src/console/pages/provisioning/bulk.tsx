@@ -32,7 +32,7 @@ export function BulkChange({ resource, tenant, keys, onDone, onClose }: BulkProp
   const count = number(keys.length);
   if (change.report !== undefined) return <Outcome report={change.report} resource={resource} onClose={onDone} />;
   return (
-    <Dialog title={t('bulk.title', { count })} onClose={onClose}>
+    <Dialog title={t('bulk.title', { count })} busy={change.busy} onClose={onClose}>
       <SubmitForm onSubmit={() => change.run(patchOf(field, draft))}>
         <FaultSummary faults={change.faults} />
         <SelectField
@@ -72,7 +72,7 @@ export function BulkDelete({ resource, tenant, keys, onDone, onClose }: BulkProp
   }, []);
   if (change.report !== undefined) return <Outcome report={change.report} resource={resource} onClose={onDone} />;
   return (
-    <Dialog title={t('bulk.deleteTitle', { count: number(keys.length) })} onClose={onClose}>
+    <Dialog title={t('bulk.deleteTitle', { count: number(keys.length) })} busy={change.busy} onClose={onClose}>
       <div class="stack">
         <FaultSummary faults={change.faults} />
         {found === undefined ? (
@@ -93,7 +93,7 @@ export function BulkDelete({ resource, tenant, keys, onDone, onClose }: BulkProp
         )}
       </div>
       <div class="dialog-actions">
-        <Button label={t('action.cancel')} onClick={onClose} />
+        <Button label={t('action.cancel')} busy={change.busy} onClick={onClose} />
         <Button
           label={found === undefined ? t('action.delete') : t('bulk.delete', { count: number(found.deleted) })}
           kind="danger"

@@ -1,5 +1,5 @@
 /** Extensions and DIDs as a spreadsheet: out, and in again with a look at every line before anything is changed. */
-import { useId, useState } from 'preact/hooks';
+import { useId, useRef, useState } from 'preact/hooks';
 import { spreadsheets } from '../../client/resources.ts';
 import { mayChange } from '../../client/session.ts';
 import type { CsvReport } from '../../client/types.ts';
@@ -51,21 +51,29 @@ function Import({ resource, tenant }: { resource: Resource; tenant: string }) {
   const [file, setFile] = useState<Blob>();
   const { busy, faults, setFaults, run } = useWork();
   const [report, setReport] = useState<CsvReport>();
+  /** Which choice of a file counts: nothing is shown any more of what was chosen before. */
+  const choice = useRef(0);
   const send = (chosen: Blob, preview: boolean, onFault: 'refuse' | 'skip' = 'refuse') =>
     run(async () => {
-      const found = await spreadsheets.send(tenant, kind, chosen, { preview, onFault });
+      const turn = choice.current;
+      const found = await spreadsheets.send(tenant, kind, chosen, { preview, onFault }).catch((error: unknown) => {
+        if (turn === choice.current) throw error;
+      });
+      if (found === undefined || turn !== choice.current) return;
       if (preview) return setReport(found);
       say(t('csv.done', { created: number(found.created), updated: number(found.updated) }));
       navigate(addressOf(resource, tenant));
     });
   // What is imported is what was looked at, whatever becomes of the file meanwhile.
   const choose = async (chosen: File | undefined) => {
+    const turn = ++choice.current;
     setReport(undefined);
     setFaults([]);
     const read = await chosen?.arrayBuffer().then(
       (octets) => new Blob([octets]),
       () => setFaults([{ code: 'unreadable', path: '', message: t('csv.lost') }]),
     );
+    if (turn !== choice.current) return;
     setFile(read ?? undefined);
     if (read) void send(read, true);
   };

@@ -119,27 +119,35 @@ function usePicked(path: string, q: string, keyOf: (row: Document) => string) {
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
   const [notPicked, setNotPicked] = useState<string>();
   const question = useRef('');
+  /** Counts what was picked: what is found once somebody has picked otherwise is too late. */
+  const turn = useRef(0);
   question.current = `${path}?${q}`;
   // Seconds may pass: what was found for another tenant or search by then is nobody's pick.
   const pickAll = async () => {
     const asked = question.current;
+    const began = ++turn.current;
+    const isAsked = () => asked === question.current && began === turn.current;
     setNotPicked(undefined);
     try {
       const keys = await everyKey(path, q, keyOf);
-      if (asked === question.current) setPicked(keys);
+      if (isAsked()) setPicked(keys);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
-      if (asked === question.current) setNotPicked(wordsOf(error));
+      if (isAsked()) setNotPicked(wordsOf(error));
     }
   };
-  const pickNone = () => setPicked(new Set());
+  const pick = (keys: ReadonlySet<string>) => {
+    turn.current++;
+    setPicked(keys);
+  };
+  const pickNone = () => pick(new Set());
   const selection: Selection = {
     keys: picked,
     toggle: (key, isOn) => {
       const next = new Set(picked);
       if (isOn) next.add(key);
       else next.delete(key);
-      setPicked(next);
+      pick(next);
     },
     all: (isOn) => {
       if (isOn) void pickAll();

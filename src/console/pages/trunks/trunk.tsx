@@ -9,6 +9,7 @@ import { codeInWords, duration, foundInWords, known, number, t } from '../../tex
 import { Button, ButtonLink } from '../../ui/button.tsx';
 import { Sparkline } from '../../ui/chart.tsx';
 import { Fact } from '../../ui/facts.tsx';
+import { FaultSummary, useWork } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Page } from '../../ui/page.tsx';
 import { State, TrunkState, When } from '../../ui/state.tsx';
@@ -106,11 +107,12 @@ function StatusCard({
     () => records.statistics({ trunks: id, stepSeconds: SPARK_SECONDS }),
     SPARK_REFRESH_MS,
   ).data?.trunks[0];
-  const retry = () =>
-    trunks.retry(id).then(() => {
-      say(t('trunk.retried'));
-      reload();
-    });
+  const { faults, run } = useWork();
+  const retry = async () => {
+    if (!(await run(() => trunks.retry(id)))) return;
+    say(t('trunk.retried'));
+    reload();
+  };
   return (
     <section class="card">
       <h2>{t('fact.state')}</h2>
@@ -146,7 +148,8 @@ function StatusCard({
           <strong>{t('trunk.alarms')}</strong> {message}
         </Note>
       ))}
-      {status.state === 'rejected' && mayEdit ? <Button label={t('trunk.retry')} onClick={() => void retry()} /> : null}
+      <FaultSummary faults={faults} title={t('trunk.notRetried')} />
+      {status.state === 'rejected' && mayEdit ? <Button label={t('trunk.retry')} onClick={retry} /> : null}
     </section>
   );
 }

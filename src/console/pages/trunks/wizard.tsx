@@ -97,7 +97,12 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
   // What was left empty at a step that nobody has been at yet is no fault yet.
   const faults = [...refused, ...checked.faults.filter((fault) => seen.has(stepOf(fault)) || isFilled(draft, fault))];
   const body = useRef<HTMLDivElement>(null);
+  const isSaving = busy && step === 'check';
+  const here = useRef(step);
+  here.current = step;
   const goTo = (next: Step) => {
+    // What would be typed there now would be neither sent nor kept.
+    if (isSaving) return;
     setSeen((known) => new Set([...known, step, ...steps.slice(0, steps.indexOf(next))]));
     setStep(next);
     window.scrollTo(0, 0);
@@ -107,6 +112,7 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
     setBusy(true);
     const found = await checked.now();
     setBusy(false);
+    if (here.current !== step) return;
     if (found.every((fault) => stepOf(fault) !== step)) goTo(steps[at + 1] ?? step);
     else setSeen((known) => new Set([...known, step]));
   };
@@ -305,6 +311,9 @@ type FoundOf = Found & { readonly draft?: TrunkDraft; readonly to?: string };
 function useChecked(draft: TrunkDraft, before: TrunkView | undefined): Checked {
   const [to, setTo] = useState(EXAMPLE_NUMBER);
   const [found, setFound] = useState<FoundOf>({ faults: [] });
+  /** The latest draft: what is said of an earlier one does not take the place of what is said of it. */
+  const latest = useRef(draft);
+  latest.current = draft;
   const ask = async (signal?: AbortSignal): Promise<FoundOf> => {
     const tenant = draft.tenants.find((entry) => entry.tenant !== '')?.tenant;
     const question = {
@@ -337,7 +346,7 @@ function useChecked(draft: TrunkDraft, before: TrunkView | undefined): Checked {
   }, [draft, before, to]);
   const now = async () => {
     const next = await ask();
-    setFound(next);
+    if (latest.current === draft) setFound(next);
     return next.faults;
   };
   return { ...found, isCurrent: found.draft === draft && found.to === to, to, setTo, now };

@@ -140,6 +140,7 @@ export const wizard = {
   'trunk.registered': 'Registriert bei',
   'trunk.expiry': 'Registriert für',
   'trunk.retry': 'Jetzt neu registrieren',
+  'trunk.notRetried': 'Es wird nicht noch einmal versucht',
   'trunk.retried': 'Der Trunk registriert sich neu.',
   'trunk.values': 'Alle geltenden Werte',
   'trunk.valuesText': 'Woher jeder kommt: hier geschrieben, von der Marke, oder Vorgabe.',

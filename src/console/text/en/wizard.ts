@@ -139,6 +139,7 @@ export const wizard = {
   'trunk.registered': 'Registered at',
   'trunk.expiry': 'Registered for',
   'trunk.retry': 'Register again now',
+  'trunk.notRetried': 'It is not asked again',
   'trunk.retried': 'The trunk registers again.',
   'trunk.values': 'Every value in force',
   'trunk.valuesText': 'Where each comes from: written here, the brand’s preset, or the default.',
