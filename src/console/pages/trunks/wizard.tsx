@@ -166,24 +166,29 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
             {...{ draft, before, preset, presets, faults, checked, steps, labels, change, goTo }}
           />
         </section>
-        <div class="row row-spread">
-          <span>
-            {at <= 0 ? null : <Button label={t('action.back')} onClick={() => goTo(steps[at - 1] ?? step)} />}
-          </span>
-          <span class="row">
-            {before === undefined || step === 'check' ? null : (
-              <Button label={t('step.check')} onClick={() => goTo('check')} />
-            )}
-            <Button
-              label={step !== 'check' ? t('action.next') : before === undefined ? t('wizard.save') : t('action.save')}
-              kind="primary"
-              type="submit"
-              busy={busy}
-            />
-          </span>
-        </div>
+        <StepButtons isNew={before === undefined} {...{ steps, step, busy, goTo }} />
       </SubmitForm>
     </Page>
+  );
+}
+
+interface StepButtonsProps extends Pick<StepProps, 'steps' | 'goTo'> {
+  readonly isNew: boolean;
+  readonly step: Step;
+  readonly busy: boolean;
+}
+
+function StepButtons({ isNew, steps, step, busy, goTo }: StepButtonsProps) {
+  const before = steps[steps.indexOf(step) - 1];
+  const submit = step !== 'check' ? 'action.next' : isNew ? 'wizard.save' : 'action.save';
+  return (
+    <div class="row row-spread">
+      <span>{before === undefined ? null : <Button label={t('action.back')} onClick={() => goTo(before)} />}</span>
+      <span class="row">
+        {isNew || step === 'check' ? null : <Button label={t('step.check')} onClick={() => goTo('check')} />}
+        <Button label={t(submit)} kind="primary" type="submit" busy={busy} />
+      </span>
+    </div>
   );
 }
 
