@@ -13,4 +13,5 @@ export * from './pcap.ts';
 export * from './redact.ts';
 export * from './sip-trace.ts';
 export * from './trace-filter.ts';
+export type { BegunBy } from './trace-legs.ts';
 export * from './webhooks.ts';

@@ -6,20 +6,14 @@ import type { TraceMessage } from './call-facts.ts';
 import { readableText, redactText } from './redact.ts';
 import { matchesTrace, type TraceFilter } from './trace-filter.ts';
 import { type BegunBy, joined, type KeptMessage, messagesOfCall, type TracedLeg, tracedLeg } from './trace-legs.ts';
-
-/** Where a message went or came from; a transport flow fits as it is. */
-export interface TraceFlow {
-  readonly transport: string;
-  readonly localAddress: string;
-  readonly localPort: number;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
-}
+import { type RecordedMessage, type TraceFlow, TraceShares } from './trace-shares.ts';
 
 /** Says that a SIP Call-ID is a leg of a call, who its peer is and what its messages are told by. */
 interface Link extends TracedLeg {
   readonly callId: string;
   readonly sipCallId: string;
+  /** Whose call it is. */
+  readonly tenant: string | undefined;
 }
 
 export interface SipTraceOptions {
@@ -47,12 +41,16 @@ const MAX_TEXT_LENGTH = 65_535;
 const SURE_TEXT_LENGTH = 16_384;
 /** What may stand there of messages beyond that, of the ring: else long ones of whoever floods would empty it four times as fast. */
 const LONG_PART = 1 / 8;
+/** What is kept of calls that are in the ring no more, beside the ring. */
+const SHARES_PART = 1 / 4;
+/** Links of a tenant whose latest calls are in the ring still: about fifty of them. */
+const ENOUGH_LINKS = 150;
 const NONE: ReadonlyMap<string, NamedLeg> = new Map();
 
 /**
  * The latest SIP messages by Call-ID, for `tandem trace`. Texts are copied as they are into one ring of octets, with a hash of their
  * Call-ID beside them, so that recording is a copy and nothing of a message stays on the heap. Whoever reads pays: the hashes are
- * searched and secrets are masked then. The oldest message goes first.
+ * searched and secrets are masked then. The oldest message goes first; of calls each tenant's latest are kept for longer (`trace-shares.ts`).
  */
 export class SipTrace {
   readonly #clock: Clock;
@@ -76,6 +74,11 @@ export class SipTrace {
   readonly #callIdEnd: Uint16Array;
   /** Octets beyond {@link SURE_TEXT_LENGTH} of each message, by the address of the peer: one that sends long ones leaves room for others'. */
   readonly #long: SharedBudget;
+  /** Number of the latest link of each SIP Call-ID, by its hash: it is known until its place is taken, which is after it has left the ring. */
+  readonly #linkOf = new Map<number, number>();
+  /** How many links each tenant has in the ring. */
+  readonly #linksOf = new Map<string, number>();
+  readonly #shares: TraceShares<Link>;
   /** Number of the oldest message kept, and of the next one. */
   #oldest = 0;
   #next = 0;
@@ -87,6 +90,7 @@ export class SipTrace {
     this.#maxOctets = options.maxOctets ?? 16 * 1024 * 1024;
     this.#maxMessages = options.maxMessagesPerCallId ?? 60;
     this.#long = new SharedBudget(LONG_PART * this.#maxOctets);
+    this.#shares = new TraceShares(SHARES_PART * this.#maxOctets);
     this.#placeCount = Math.ceil(this.#maxOctets / OCTETS_PER_PLACE);
     this.#links = new Array(this.#placeCount).fill(undefined);
     this.#flows = new Array(this.#placeCount).fill(undefined);
@@ -136,9 +140,37 @@ export class SipTrace {
    *
    * @param tags of ours in its dialogs; undefined: the engine began it, under a Call-ID that it drew
    * @param begunBy the INVITE that the call begins by
+   * @param tenant whose call it is
    */
-  link(callId: string, sipCallId: string, label?: string, tags?: readonly string[], begunBy?: BegunBy): void {
-    this.#links[this.#claim(0)] = { callId, sipCallId, label, tags, begunBy };
+  link(
+    callId: string,
+    sipCallId: string,
+    label?: string,
+    tags?: readonly string[],
+    begunBy?: BegunBy,
+    tenant?: string,
+  ): void {
+    const hash = fnv1a(sipCallId);
+    const before = this.#linkBy(hash);
+    const known = before?.callId === callId && before.sipCallId === sipCallId ? before : undefined;
+    const link = { callId, sipCallId, tenant: tenant ?? known?.tenant, ...joined(known, { label, tags, begunBy }) };
+    const place = this.#claim(0);
+    this.#links[place] = link;
+    this.#callIdHash[place] = hash;
+    this.#linkOf.set(hash, this.#next - 1);
+    this.#countLink(link, 1);
+  }
+
+  #linkBy(hash: number): Link | undefined {
+    const number = this.#linkOf.get(hash);
+    return number === undefined ? undefined : this.#links[number % this.#placeCount];
+  }
+
+  #countLink({ tenant }: Link, by: 1 | -1): void {
+    if (tenant === undefined) return;
+    const count = (this.#linksOf.get(tenant) ?? 0) + by;
+    if (count === 0) this.#linksOf.delete(tenant);
+    else this.#linksOf.set(tenant, count);
   }
 
   /**
@@ -153,7 +185,7 @@ export class SipTrace {
     const messages = this.#messagesOf(id);
     const first = this.#maxMessages >> 1;
     if (messages.length > this.#maxMessages) messages.splice(first, messages.length - this.#maxMessages);
-    return messages.map((message) => this.#read(message, undefined));
+    return messages.flatMap((message) => this.#read(message, () => undefined));
   }
 
   /**
@@ -169,10 +201,10 @@ export class SipTrace {
       legs,
       this.#maxMessages,
       (sipCallId) => this.#messagesOf(sipCallId),
-      (message) => this.#keptMessage(message),
+      (message) => keptMessage(this.#recorded(message) as RecordedMessage),
     );
     found.sort((a, b) => a - b);
-    return found.map((message) => this.#read(message, legs.get(this.#callIdAt(message % this.#placeCount))?.label));
+    return found.flatMap((message) => this.#read(message, (sipCallId) => legs.get(sipCallId)?.label));
   }
 
   /**
@@ -183,44 +215,43 @@ export class SipTrace {
     const next = this.#next;
     const legs = this.#legNames();
     const found: TraceMessage[] = [];
-    for (let message = next - 1; message >= Math.max(this.#oldest, after) && found.length < limit; message--) {
-      if ((next - message) % SEARCH_STEP === 0) await new Promise(setImmediate);
-      if (message < this.#oldest || this.#flows[message % this.#placeCount] === undefined) continue;
-      const candidate = this.#read(message, legs.get(this.#callIdAt(message % this.#placeCount)));
-      if (matchesTrace(filter, candidate)) found.push(candidate);
+    let looked = 0;
+    for (const message of this.#latestFirst(next, after)) {
+      if (found.length >= limit) break;
+      if (++looked % SEARCH_STEP === 0) await new Promise(setImmediate);
+      found.push(
+        ...this.#read(message, (sipCallId) => legs.get(sipCallId)).filter((each) => matchesTrace(filter, each)),
+      );
     }
     return { messages: found.reverse(), next };
+  }
+
+  *#latestFirst(next: number, after: number): Iterable<number> {
+    const old = this.#shares.all().map(({ number }) => number);
+    for (let message = next - 1; message >= Math.max(this.#oldest, after); message--) yield message;
+    for (const number of old.reverse()) if (number >= after) yield number;
   }
 
   /** Who the peer of each SIP Call-ID is, where it is known. */
   #legNames(): Map<string, string | undefined> {
     const names = new Map<string, string | undefined>();
-    for (let message = this.#oldest; message < this.#next; message++) {
-      const link = this.#links[message % this.#placeCount];
-      if (link !== undefined) names.set(link.sipCallId, link.label ?? names.get(link.sipCallId));
-    }
+    for (const { sipCallId, label } of this.#keptLinks()) names.set(sipCallId, label ?? names.get(sipCallId));
     return names;
   }
 
   #keptLinks(): Link[] {
-    const links: Link[] = [];
+    const links = new Set(this.#shares.all().map(({ link }) => link));
     for (let at = this.#oldest; at < this.#next; at++) {
       const link = this.#links[at % this.#placeCount];
-      if (link !== undefined) links.push(link);
+      if (link !== undefined) links.add(link);
     }
-    return links;
-  }
-
-  #keptMessage(message: number): KeptMessage {
-    const place = message % this.#placeCount;
-    const { remoteAddress: address } = this.#flows[place] as TraceFlow;
-    return { text: this.#textOf(message), isSent: this.#sent[place] === 1, address };
+    return [...links];
   }
 
   /** Numbers of the messages with this Call-ID, oldest first. */
   #messagesOf(sipCallId: string): number[] {
+    const found = this.#shares.all().flatMap((old) => (old.sipCallId === sipCallId ? [old.number] : []));
     const hash = fnv1a(sipCallId);
-    const found: number[] = [];
     for (let message = this.#oldest; message < this.#next; message++) {
       const place = message % this.#placeCount;
       if (this.#callIdHash[place] === hash && this.#flows[place] !== undefined && this.#callIdAt(place) === sipCallId)
@@ -236,6 +267,7 @@ export class SipTrace {
     while (this.#next - this.#oldest === this.#placeCount || this.octets + length > this.#maxOctets)
       this.#evictOldest();
     const place = this.#next % this.#placeCount;
+    this.#forgetLink(place);
     this.#atMs[place] = this.#clock.wallMs();
     this.#start[place] = this.#end;
     this.#length[place] = length;
@@ -246,45 +278,74 @@ export class SipTrace {
 
   #evictOldest(): void {
     const place = this.#oldest % this.#placeCount;
+    const link = this.#links[place];
+    if (link !== undefined) this.#countLink(link, -1);
+    else this.#share(place);
     const beyond = (this.#length[place] as number) - SURE_TEXT_LENGTH;
     if (beyond > 0) this.#long.change((this.#flows[place] as TraceFlow).remoteAddress, -beyond);
-    this.#links[place] = undefined;
     this.#flows[place] = undefined;
     this.#oldest++;
   }
 
+  /** The oldest message stays, where it is of a call of a tenant that has few others here. */
+  #share(place: number): void {
+    const link = this.#linkBy(this.#callIdHash[place] as number);
+    if (link?.tenant === undefined || (this.#linksOf.get(link.tenant) ?? 0) >= ENOUGH_LINKS) return;
+    const message = this.#recorded(this.#oldest);
+    if (message?.sipCallId === link.sipCallId) this.#shares.keep(link.tenant, message, link);
+  }
+
+  /** Another one takes its place. */
+  #forgetLink(place: number): void {
+    if (this.#links[place] === undefined) return;
+    this.#links[place] = undefined;
+    const hash = this.#callIdHash[place] as number;
+    const number = this.#linkOf.get(hash) as number;
+    if (number % this.#placeCount === place) this.#linkOf.delete(hash);
+  }
+
   #callIdAt(place: number): string {
     const offset = (this.#start[place] as number) % this.#maxOctets;
-    return this.#text(offset + (this.#callIdStart[place] as number), offset + (this.#callIdEnd[place] as number));
+    const [start, end] = [this.#callIdStart[place] as number, this.#callIdEnd[place] as number];
+    return this.#octetRing?.toString('latin1', offset + start, offset + end) ?? '';
   }
 
-  #textOf(message: number): string {
-    const place = message % this.#placeCount;
-    const offset = (this.#start[place] as number) % this.#maxOctets;
-    return this.#text(offset, offset + (this.#length[place] as number));
+  /** Undefined for what is no message, or is kept no more. */
+  #recorded(number: number): RecordedMessage | undefined {
+    if (number < this.#oldest) return this.#shares.get(number);
+    const place = number % this.#placeCount;
+    const flow = this.#flows[place];
+    if (flow === undefined || this.#octetRing === undefined) return undefined;
+    const start = (this.#start[place] as number) % this.#maxOctets;
+    return {
+      number,
+      flow,
+      atMs: this.#atMs[place] as number,
+      isSent: this.#sent[place] === 1,
+      sipCallId: this.#callIdAt(place),
+      octets: this.#octetRing.subarray(start, start + (this.#length[place] as number)),
+    };
   }
 
-  #text(from: number, to: number): string {
-    return this.#octetRing?.toString('latin1', from, to) ?? '';
-  }
-
-  #read(message: number, leg: string | undefined): TraceMessage {
-    const place = message % this.#placeCount;
-    const sipCallId = this.#callIdAt(place);
-    const flow = this.#flows[place] as TraceFlow;
-    const atMs = this.#atMs[place] as number;
-    const octets = this.#textOf(message);
-    return new TracedMessage(octets, {
+  /** None where there is no message of this number any more. */
+  #read(number: number, legOf: (sipCallId: string) => string | undefined): TraceMessage[] {
+    const recorded = this.#recorded(number);
+    if (recorded === undefined) return [];
+    const { atMs, isSent, flow, sipCallId } = recorded;
+    const octets = recorded.octets.toString('latin1');
+    const leg = legOf(sipCallId);
+    const listed: TraceMessage = {
       at: new Date(atMs).toISOString(),
       atMs,
-      direction: this.#sent[place] === 1 ? 'sent' : 'received',
+      direction: isSent ? 'sent' : 'received',
       transport: flow.transport,
       local: hostPort(flow.localAddress, flow.localPort),
       remote: hostPort(flow.remoteAddress, flow.remotePort),
       sipCallId,
       ...(leg === undefined ? {} : { leg }),
       text: redactText(readableText(octets)),
-    });
+    };
+    return [new TracedMessage(octets, listed)];
   }
 }
 
@@ -308,6 +369,10 @@ class TracedMessage implements TraceMessage {
   get octets(): string {
     return redactText(this.#octets);
   }
+}
+
+function keptMessage({ octets, isSent, flow }: RecordedMessage): KeptMessage {
+  return { text: octets.toString('latin1'), isSent, address: flow.remoteAddress };
 }
 
 /** Where the Call-ID of a message on the wire starts, without parsing it; -1 when there is none to be seen. */

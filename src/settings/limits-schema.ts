@@ -92,7 +92,7 @@ export const nodeLimitsSchema = z.strictObject({
   callsPerSecond: count(100_000, 'New calls per second (503).'),
   traceBytes: count(
     16_777_216,
-    'Octets of the latest messages kept for `tandem trace`; the oldest go first. What messages have beyond 16,384 octets takes an eighth of it at most.',
+    'Octets of the latest messages kept for `tandem trace`; the oldest go first. What messages have beyond 16,384 octets takes an eighth of it at most. A quarter more keeps those of calls of tenants that have few among the latest, an eighth of that for one tenant at most.',
   ),
   explainedCalls: count(
     1_000,

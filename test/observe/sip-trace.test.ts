@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { TraceMessage } from '../../src/observe/call-facts.ts';
-import { SipTrace, type TraceFlow } from '../../src/observe/sip-trace.ts';
+import { SipTrace } from '../../src/observe/sip-trace.ts';
+import type { TraceFlow } from '../../src/observe/trace-shares.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
 
 const flow: TraceFlow = {

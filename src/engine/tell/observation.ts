@@ -7,6 +7,7 @@ import { ownCopy } from '../../base/text.ts';
 import type { AttemptRecord, CallersInvite, LiveRecord, VerificationFacts } from '../../call/index.ts';
 import type { RelayState } from '../../media/index.ts';
 import type {
+  BegunBy,
   CallRecord,
   CallRecordLog,
   EventBus,
@@ -70,7 +71,7 @@ export class Observation implements EngineObserver {
 
   onCallStarted(record: LiveRecord, { request, flow }: CallersInvite): void {
     const begunBy = { branch: ownCopy(request.topVia().branch), address: flow.remoteAddress };
-    this.#options.trace.link(record.id, record.callerCallId, 'caller', record.callerTags, begunBy);
+    this.#link(record, record.callerCallId, 'caller', record.callerTags, begunBy);
     if (record.facts.peerNode !== undefined) return;
     this.#options.metrics.countCallStarted(record.facts.direction);
     const { sessionId } = record.facts;
@@ -94,6 +95,7 @@ export class Observation implements EngineObserver {
 
   onCallAnswered(record: LiveRecord): void {
     this.#isPlaced(record);
+    if (record.calleeCallId !== undefined) this.#link(record, record.calleeCallId, record.answeredBy, tagsOf(record));
     if (record.facts.peerNode === undefined)
       this.#options.metrics.countCallAnswered(record.facts.direction, record.setupMs ?? 0);
     this.#publishCall(record, 'answered');
@@ -106,17 +108,15 @@ export class Observation implements EngineObserver {
   }
 
   onCallEnded(record: LiveRecord): void {
-    const { log, metrics, records, trace } = this.#options;
+    const { log, metrics, records } = this.#options;
     this.#isPlaced(record);
     if (record.facts.peerNode !== undefined) return;
     metrics.countCallEnded(record.facts.direction, record.status);
     // Linked when it began, too, but the trace may have forgotten that of a long call.
-    trace.link(record.id, record.callerCallId, 'caller', record.callerTags);
-    const { calleeCallId, calleeTag } = record;
-    const calleeTags = calleeTag === undefined ? undefined : [calleeTag];
+    this.#link(record, record.callerCallId, 'caller', record.callerTags);
     for (const { callId, label } of record.attempts)
-      trace.link(record.id, callId, label, callId === calleeCallId ? calleeTags : undefined);
-    for (const { callId, label, tags } of record.joined) trace.link(record.id, callId, label, tags);
+      this.#link(record, callId, label, callId === record.calleeCallId ? tagsOf(record) : undefined);
+    for (const { callId, label, tags } of record.joined) this.#link(record, callId, label, tags);
     const cdr = this.#recordOf(record);
     records.append(cdr);
     this.#publishCall(record, 'ended');
@@ -135,6 +135,10 @@ export class Observation implements EngineObserver {
       setupMs: record.setupMs === undefined ? undefined : Math.round(record.setupMs),
       talkMs: Math.round(cdr.talkMs),
     });
+  }
+
+  #link({ id, facts }: LiveRecord, leg: string, label?: string, tags?: readonly string[], begunBy?: BegunBy): void {
+    this.#options.trace.link(id, leg, label, tags, begunBy, facts.tenant);
   }
 
   onCallMoved(record: LiveRecord): void {
@@ -406,6 +410,11 @@ export class Observation implements EngineObserver {
 }
 
 /** Those whose calls it may carry. */
+/** Of ours, in the dialog of who answered. */
+function tagsOf({ calleeTag }: LiveRecord): readonly string[] | undefined {
+  return calleeTag === undefined ? undefined : [calleeTag];
+}
+
 function tenantsOf({ assignments }: Trunk): string[] {
   return assignments.map(({ tenant }) => tenant);
 }

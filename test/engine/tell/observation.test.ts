@@ -211,16 +211,33 @@ describe('a plan', () => {
 });
 
 describe('traces', () => {
+  /** Long messages, enough to fill the trace, and the shares of the tenant that they are of. */
+  const flood = ({ trace }: Watched, tenant?: string) => {
+    const elsewhere = { transport: 'udp', localAddress: '', localPort: 0, remoteAddress: '', remotePort: 0 };
+    for (let index = 0; index < 1200; index++) {
+      const callId = `other-${index}`;
+      if (tenant !== undefined) trace.link('other', callId, undefined, undefined, undefined, tenant);
+      trace.record(`OPTIONS sip:x SIP/2.0\r\nCall-ID: ${callId}\r\n\r\n${'x'.repeat(16_000)}`, true, elsewhere);
+    }
+  };
+
+  test('what strangers, or calls of another tenant, fill the trace with leaves both legs of a call there', async () => {
+    const watched = await Watched.start();
+    watched.call();
+    const view = watched.view();
+    const callId = [...view.calls()][0]?.callId ?? '';
+    const before = view.trace(callId);
+    expect(new Set(before.map(({ leg }) => leg)).size).toBe(2);
+    flood(watched);
+    flood(watched, 'globex');
+    expect(view.trace(callId)).toEqual(before);
+    watched.close();
+  });
+
   test('a call whose beginning the trace has forgotten is found by its id while it lives and when it has ended, both legs', async () => {
     const watched = await Watched.start();
     const { sent } = watched.call();
-    const elsewhere = { transport: 'udp', localAddress: '', localPort: 0, remoteAddress: '', remotePort: 0 };
-    for (let index = 0; index < 1200; index++)
-      watched.trace.record(
-        `OPTIONS sip:x SIP/2.0\r\nCall-ID: other-${index}\r\n\r\n${'x'.repeat(16_000)}`,
-        true,
-        elsewhere,
-      );
+    flood(watched, 'acme');
     const view = watched.view();
     const callId = [...view.calls()][0]?.callId ?? '';
     expect(view.trace(callId)).toEqual([]);
