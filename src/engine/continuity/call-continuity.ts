@@ -182,16 +182,40 @@ export class CallContinuity {
 
   /** A request within a dialog that is not here, or one that is to take its place: its call may come from a node that has just ended. */
   mayCome(transaction: ServerTransaction, retry: () => void): boolean {
+    return this.#mayCome(transaction, this.#served(transaction.request, transaction.flow, retry));
+  }
+
+  /** What waits is served where no message's boundary is, and with others: a defect costs it a 500, and them nothing. */
+  #served<Said extends unknown[]>(request: SipRequest, flow: Flow, serve: (...said: Said) => void) {
+    return (...said: Said) => {
+      try {
+        serve(...said);
+      } catch (error) {
+        this.#options.endpoint.onMessageFault(error, request, flow);
+      }
+    };
+  }
+
+  /** The same of what takes its time. */
+  #settles(request: SipRequest, flow: Flow, settling: Promise<unknown>): void {
+    settling.catch((error: unknown) => this.#options.endpoint.onMessageFault(error, request, flow));
+  }
+
+  #mayCome(transaction: ServerTransaction, retry: () => void): boolean {
     // What is not answered is sent again, and by then to the other node.
     if (this.#keeper?.hasLeft === true) return true;
     const { request, flow } = transaction;
     const isKnown = this.#knowsSender(request, flow);
     if (this.#unread?.takes(transaction, isKnown, () => this.#comesAgain(transaction, retry)) === true) return true;
-    if (!isKnown) return this.#strayRequests.takesStranger(transaction, retry);
+    if (!isKnown) {
+      const settling = this.#strayRequests.takesStranger(transaction, retry);
+      if (settling !== undefined) this.#settles(request, flow, settling);
+      return settling !== undefined;
+    }
     const carried = this.#carriedBy(request);
     if (carried !== undefined || !this.#strayRequests.concerns(request, flow))
       return this.#mayArrive(transaction, carried === 'own' ? undefined : carried, retry);
-    void this.#settleBye(transaction, retry);
+    this.#settles(request, flow, this.#settleBye(transaction, retry));
     return true;
   }
 
@@ -247,11 +271,12 @@ export class CallContinuity {
   }
 
   /**
-   * A CANCEL of an INVITE that is not here: its call may come from a node that has just ended, or be at another one, which is told. `again`
+   * A CANCEL of an INVITE that is not here: its call may come from a node that has just ended, or be at another one, which is told. `answer`
    * has it answered.
    */
-  mayCancel(cancel: SipRequest, flow: Flow, again: (tag?: string) => void): boolean {
+  mayCancel(cancel: SipRequest, flow: Flow, answer: (tag?: string) => void): boolean {
     if (this.#keeper?.hasLeft === true) return true;
+    const again = this.#served(cancel, flow, answer);
     const isKnown = this.#knowsSender(cancel, flow);
     const waiting = this.#waitingCallers;
     const passed = this.#strayRequests.passedOn(cancel, flow);
@@ -300,8 +325,13 @@ export class CallContinuity {
     arrival: Promise<void> | undefined,
   ): Promise<void> {
     const isHere = () => !this.#waitingCallers.holds(held);
-    const tag = passedFrom && (await this.#strayRequests.passOnCancel(held.cancel, passedFrom, isHere));
-    if (tag === undefined) await arrival;
+    let tag: string | undefined;
+    try {
+      tag = passedFrom && (await this.#strayRequests.passOnCancel(held.cancel, passedFrom, isHere));
+      if (tag === undefined) await arrival;
+    } catch (error) {
+      this.#options.endpoint.onFault(error, { remoteAddress: held.from });
+    }
     this.#waitingCallers.forget(held, tag);
   }
 
@@ -320,26 +350,23 @@ export class CallContinuity {
   /** The store has been read since it came, or was waited for in vain. */
   #comesAgain(transaction: ServerTransaction, retry: () => void): void {
     const leg = this.#legOf(transaction.request);
-    const mayCome = leg === undefined && this.#keeper?.hasRead === true && this.mayCome(transaction, retry);
+    const mayCome = leg === undefined && this.#keeper?.hasRead === true && this.#mayCome(transaction, retry);
     if (!mayCome) retry();
   }
 
   #mayArrive(transaction: ServerTransaction, carried: CallToken | undefined, retry: () => void): boolean {
     if (carried === undefined) return this.#succession?.mayCome(retry) === true;
-    const revive = () => void this.#revive(carried, transaction, retry);
+    const { request, flow } = transaction;
+    const revive = () => this.#settles(request, flow, this.#revive(carried, transaction, retry));
     if (this.#succession?.mayCome(revive, true) !== true) revive();
     return true;
   }
 
   async #revive(carried: CallToken, transaction: ServerTransaction, retry: () => void): Promise<void> {
-    try {
-      const outcome = await this.#revival?.revive(carried, transaction);
-      if (outcome === 'answered') return;
-      if (outcome !== 'elsewhere' || !this.#strayRequests.concerns(transaction.request, transaction.flow)) retry();
-      else await this.#settleBye(transaction, retry);
-    } catch (error) {
-      this.#options.log.warn('call-not-restored', { call: carried.id, error: String(error) });
-    }
+    const outcome = await this.#revival?.revive(carried, transaction);
+    if (outcome === 'answered') return;
+    if (outcome !== 'elsewhere' || !this.#strayRequests.concerns(transaction.request, transaction.flow)) retry();
+    else await this.#settleBye(transaction, retry);
   }
 
   /** What the store has to know of calls. */

@@ -114,19 +114,24 @@ export class StrayRequests {
 
   /**
    * Of a sender that is not known, as the node begins: who was known to the process before, because it had proved its password, is not to
-   * this one, and its BYE came to where it was told that its call is. True: it is passed on, and answered in any case.
+   * this one, and its BYE came to where it was told that its call is. Resolves when it is passed on and answered; undefined: it is not.
    */
-  takesStranger(transaction: ServerTransaction, refuse: () => void): boolean {
+  takesStranger(transaction: ServerTransaction, refuse: () => void): Promise<void> | undefined {
     if (!this.isUnknown || this.#strangers >= MAX_STRANGERS || !this.concerns(transaction.request, transaction.flow))
-      return false;
+      return undefined;
+    return this.#passOnStranger(transaction, refuse);
+  }
+
+  async #passOnStranger(transaction: ServerTransaction, refuse: () => void): Promise<void> {
     this.#strangers++;
-    // Nobody knows whether there is a call at all: each node is sent one packet for one of his.
-    void this.#untilKnown(transaction.request, ANSWER_MS, () => false).then(({ taken }) => {
-      this.#strangers--;
+    try {
+      // Nobody knows whether there is a call at all: each node is sent one packet for one of his.
+      const { taken } = await this.#untilKnown(transaction.request, ANSWER_MS, () => false);
       if (taken === undefined) refuse();
       else transaction.reply(200);
-    });
-    return true;
+    } finally {
+      this.#strangers--;
+    }
   }
 
   /** @param isHere whether the call has come to this node: it is asked for no more then */

@@ -277,7 +277,7 @@ export class Endpoint implements TransportUser, RefusingEndpoint, MessageServer 
       if (message.kind === 'request') this.#onRequestMessage(message, flow);
       else this.#onResponseMessage(message, flow);
     } catch (error) {
-      this.#onFault(error, message, flow);
+      this.onMessageFault(error, message, flow);
     }
   }
 
@@ -439,8 +439,8 @@ export class Endpoint implements TransportUser, RefusingEndpoint, MessageServer 
     }
   }
 
-  /** A fault of ours costs the message that met it a 500, and nobody else anything. */
-  #onFault(error: unknown, message: SipRequest | SipResponse, flow: Flow): void {
+  /** A fault of ours costs the message that met it a 500, and nobody else anything: also one that was served later than it came. */
+  onMessageFault(error: unknown, message: SipRequest | SipResponse, flow: Flow): void {
     if (error instanceof PeerError) {
       if (message.kind === 'request') this.#refusals.refuse(message, flow, error.status, undefined, []);
       else this.counters.malformed++;

@@ -223,6 +223,50 @@ describe('a node ends with a call up', () => {
     expect([store.count('one'), store.count('two')]).toEqual([0, 1]);
   });
 
+  describe('a defect in what waits for a call costs it a 500, is counted, and costs nothing that waits with it', () => {
+    const once = () => {
+      throw new Error('a defect');
+    };
+    const stray = (agent: Agent, method: string, callId: string) => {
+      const request = agent.withinOf(carrier.took('INVITE'), method, { 'Call-ID': callId });
+      toOther(agent, request);
+      return request;
+    };
+    const uncaught = () => two.engine.endpoint.counters.uncaughtErrors;
+
+    test('where it is served at last', async () => {
+      await kill();
+      const { counters } = two.engine.calls;
+      const counted = Object.getOwnPropertyDescriptor(counters, 'unmatched');
+      // The first one that is counted meets it.
+      const meet = () => {
+        Object.defineProperty(counters, 'unmatched', { ...counted });
+        once();
+      };
+      Object.defineProperty(counters, 'unmatched', { get: meet, set: () => {}, configurable: true });
+      const [one, other] = [stray(carrier, 'INFO', 'one'), stray(carrier, 'INFO', 'other')];
+      await pass(4_000);
+      expect([statusOf(carrier, one), statusOf(carrier, other)]).toEqual([500, 481]);
+      expect(uncaught()).toBe(1);
+    });
+
+    // A CANCEL for nothing is answered 481 in any case.
+    test.each([
+      ['BYE', 500],
+      ['CANCEL', 481],
+    ])('where other nodes are asked for it: %s', async (method, status) => {
+      await kill();
+      if (ofTwo.shared === undefined) throw new Error('not shared');
+      vi.spyOn(ofTwo.shared, 'heard').mockImplementationOnce(once);
+      stray(carrier, method, 'one');
+      stray(carrier, method, 'other');
+      await pass(27_000);
+      const finals = ['one', 'other'].map((callId) => carrier.responses(callId).filter((each) => each.status >= 200));
+      expect(finals.map((each) => each.map((response) => response.status))).toEqual([[status], [481]]);
+      expect(uncaught()).toBe(1);
+    });
+  });
+
   test('one that has lost the store alone keeps its calls, for as long as it answers', async () => {
     endedAtMs = one.scheduler.nowMs();
     store.silent.add('one');

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { KnownNodes } from '../../../src/engine/continuity/known-nodes.ts';
 import { NodeMark } from '../../../src/engine/continuity/node-mark.ts';
 import { StrayRequests, type StrayRequestsOptions } from '../../../src/engine/continuity/stray-requests.ts';
@@ -181,7 +181,7 @@ test('one that never answers is sent five packets within half a second, and one 
   expect([await passing, asked.length]).toEqual(['silent', 10]);
   strayRequests.start();
   asked = [];
-  expect(strayRequests.takesStranger(byeFrom(PHONE), () => {})).toBe(true);
+  expect(strayRequests.takesStranger(byeFrom(PHONE), () => {})).toBeDefined();
   await pass(400);
   expect(asked).toHaveLength(2);
 });
@@ -270,7 +270,7 @@ describe('all nodes have been found silent by calls', () => {
   test('and answer: a call that none of them has is none at once, and strangers are none the less strangers', async () => {
     expect(await strayRequests.passOn(byeFrom(PHONE), nowhere)).toBe('refused');
     expect([asked.length, strayRequests.isUnknown]).toEqual([2, false]);
-    expect(strayRequests.takesStranger(byeFrom(PHONE), () => {})).toBe(false);
+    expect(strayRequests.takesStranger(byeFrom(PHONE), () => {})).toBeUndefined();
   });
 
   test.each([
@@ -322,24 +322,34 @@ test('a call that no node has is none 1.5 s after the start either', async () =>
 
 test('a sender that nobody knows is passed on as the node begins, and refused at once later', async () => {
   const refused: string[] = [];
-  expect(strayRequests.takesStranger(byeFrom(PHONE), () => refused.push('later'))).toBe(false);
+  expect(strayRequests.takesStranger(byeFrom(PHONE), () => refused.push('later'))).toBeUndefined();
   strayRequests.start();
   answers = () => 200;
-  expect(strayRequests.takesStranger(byeFrom(PHONE), () => refused.push('taken'))).toBe(true);
+  expect(strayRequests.takesStranger(byeFrom(PHONE), () => refused.push('taken'))).toBeDefined();
   await pass(50);
   expect([replies, refused]).toEqual([[200], []]);
   answers = () => 481;
-  expect(strayRequests.takesStranger(byeFrom(PHONE), () => refused.push('nobody'))).toBe(true);
+  expect(strayRequests.takesStranger(byeFrom(PHONE), () => refused.push('nobody'))).toBeDefined();
   await pass(2_000);
   expect([replies, refused]).toEqual([[200], ['nobody']]);
-  expect(strayRequests.takesStranger(byeFrom(PHONE), () => refused.push('later'))).toBe(false);
+  expect(strayRequests.takesStranger(byeFrom(PHONE), () => refused.push('later'))).toBeUndefined();
 });
 
 test('of such senders 200 wait at one time, the others are refused at once', async () => {
   strayRequests.start();
   const taken = Array.from({ length: 201 }, () => strayRequests.takesStranger(byeFrom(PHONE), () => {}));
-  expect([taken.filter(Boolean).length, taken.at(-1)]).toEqual([200, false]);
+  expect([taken.filter(Boolean).length, taken.at(-1)]).toEqual([200, undefined]);
   await pass(2_000);
+});
+
+test('a defect in asking for one of them is told to whoever waits, and takes no place', async () => {
+  strayRequests.start();
+  const asking = vi.spyOn(known, 'latestNames').mockImplementation(() => {
+    throw new Error('a defect');
+  });
+  for (let each = 0; each < 201; each++)
+    await expect(strayRequests.takesStranger(byeFrom(PHONE), () => {})).rejects.toThrow('a defect');
+  asking.mockRestore();
 });
 
 describe('while a node is silent that is heard of', () => {
