@@ -824,6 +824,23 @@ describe('while too much comes, what begins is served at a rate', () => {
     expect(thread.handled.filter((name) => name.startsWith('bye'))).toHaveLength(300);
   });
 
+  test('the end of a call that was put off is served before the thread rests', () => {
+    thread.cpuShare = 0.5;
+    for (const othersMs of [0, 20]) {
+      thread.othersMs += othersMs;
+      thread.nowMs += 20;
+      thread.push('INVITE', 'more');
+      thread.turn();
+    }
+    thread.cpuShare = 1;
+    runUntilClosed();
+    for (let call = 0; call < 20; call++) thread.push('INVITE', `more ${call}`);
+    thread.push('BYE', 'bye', '192.0.2.1', 't');
+    thread.turn();
+    expect(thread.handled).toContain('bye');
+    expect(thread.inbox.waiting.fresh).toBeGreaterThan(0);
+  });
+
   test('whoever has waited too long is served all the same', () => {
     runUntilClosed();
     thread.push('INVITE', 'overdue', '192.0.2.7', '', thread.nowMs - 45);
