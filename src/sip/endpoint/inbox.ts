@@ -18,7 +18,7 @@ interface Waiting {
   readonly cameMs: number;
   /** Computing time at which it came. */
   readonly sinceComputedMs: number;
-  /** It goes on, and waits with what begins: there was too much of its peer's. */
+  /** It goes on, and waits with what begins: there was too much of its peer's. For the rate of that it counts for nothing. */
   goesOn: boolean;
 }
 
@@ -85,8 +85,6 @@ export class Inbox {
   #sliceEndedMs = 0;
   /** What was read last took so long, by the clock, that more waits in the sockets. */
   #isAway = false;
-  /** How much of what goes on waits with what begins. */
-  #goesOnBehind = 0;
   /** Nothing waited but what may not begin yet. */
   #idles = false;
   /** When the sockets were looked at on the turn before this one. */
@@ -299,7 +297,6 @@ export class Inbox {
     }
     waiting.goesOn = !begins;
     if (!this.#fresh.add(source, waiting)) this.counters.knownDropped++;
-    else if (!begins) this.#goesOnBehind++;
   }
 
   /** Whom a refusal would reach late is served instead, and next: those who came after it are refused, who can still be told in time. */
@@ -313,10 +310,7 @@ export class Inbox {
         if (this.#backlog.isGivenUp(nowMs - waiting.cameMs) && this.#refusesLate(waiting))
           this.#longestWaitMs = Math.max(this.#longestWaitMs, nowMs - waiting.sinceMs);
         // That, a copy of what is served already, or an emergency call: it has waited long enough.
-        else if (!this.#overdue.add(waiting.source, waiting)) {
-          this.counters.knownDropped++;
-          if (waiting.goesOn) this.#goesOnBehind--;
-        }
+        else if (!this.#overdue.add(waiting.source, waiting)) this.counters.knownDropped++;
       },
     );
   }
@@ -368,7 +362,8 @@ export class Inbox {
         : this.#sliceBeganMs - this.#sliceEndedMs;
     const endMs = this.#sliceBeganMs + Math.min(LONGEST_SLICE_MS, Math.max(SLICE_MS, SLICE_SHARE * sinceMs));
     for (let nowMs = this.#sliceBeganMs; nowMs < endMs; ) {
-      const mayBegin = this.#begins > 0 && this.#mayBegin;
+      // Whoever has waited too long may, whatever the rate.
+      const mayBegin = this.#overdue.size > 0 || (this.#fresh.size > 0 && this.#valve.isOpen);
       const knownMay = mayBegin || this.#goesOn > 0;
       const strangersTurn = this.#strangers.size > 0 && (!knownMay || this.#owedMs >= STRANGERS_TURN_MS);
       const freshTurn = mayBegin && (this.#ongoing.size === 0 || this.#freshOwedMs >= FRESH_TURN_MS);
@@ -388,8 +383,7 @@ export class Inbox {
           nowMs = clock.nowMs();
           continue;
         }
-        if (next.goesOn) this.#goesOnBehind--;
-        else this.#valve.took();
+        if (!next.goesOn) this.#valve.took();
       }
       const beganMs = nowMs;
       nowMs = this.#serve(next, queue, nowMs, knownMay);
@@ -404,11 +398,6 @@ export class Inbox {
     const sinceMs = this.#options.clock.nowMs();
     this.#rest(IDLE_MS);
     this.#valve.idled(Math.min(2 * IDLE_MS, this.#options.clock.nowMs() - sinceMs));
-  }
-
-  /** Whoever has waited too long may, whatever the rate, and what goes on. */
-  get #mayBegin(): boolean {
-    return this.#overdue.size > 0 || this.#goesOnBehind > 0 || this.#valve.isOpen;
   }
 
   get #endsTurn(): boolean {
