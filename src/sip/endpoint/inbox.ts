@@ -27,6 +27,8 @@ type Queue = FairQueue<Waiting> | Endings<Waiting>;
 /** Time on messages before the sockets are read again: half of what reading and refusing took since, within these bounds. */
 const SLICE_MS = 5;
 const LONGEST_SLICE_MS = 20;
+/** The least of it between two rests, where more was computed than a quota gives. */
+const SLICE_BETWEEN_RESTS_MS = 2;
 const SLICE_SHARE = 0.5;
 /**
  * Ms of computing that one peer may have before what begins; of more, forged or not, each message waits its turn with that. Half of
@@ -85,6 +87,8 @@ export class Inbox {
   #sliceEndedMs = 0;
   /** What was read last took so long, by the clock, that more waits in the sockets. */
   #isAway = false;
+  /** There was a rest on the turn before, and nothing is served since. */
+  #hasRested = false;
   /** Nothing waited but what may not begin yet. */
   #idles = false;
   /** When the sockets were looked at on the turn before this one. */
@@ -254,14 +258,20 @@ export class Inbox {
     this.#endings.beat(this.#sliceBeganMs, this.#backlog.isShort);
     this.#endings.hasten(this.#makesRoom);
     const restMs = this.#pace.restMs(this.#sliceBeganMs);
+    // Where reading and refusing take all that a quota gives, or other threads do, there is no turn without a rest: there is one between two.
+    const rests = restMs > 0 && !this.#hasRested;
     // Who stood still over what was read looks again first: a rest would come on top of what has waited since.
-    if (restMs > 0 && !this.#isAway && this.#sliceBeganMs - this.#lookedMs > LONGEST_SLICE_MS) {
+    if (rests && !this.#isAway && this.#sliceBeganMs - this.#lookedMs > LONGEST_SLICE_MS) {
       this.#isAway = true;
       return;
     }
     this.#isAway = false;
-    if (restMs > 0) this.#rest(restMs);
-    else this.#slice();
+    this.#hasRested = rests;
+    if (rests) {
+      this.#rest(restMs);
+      return;
+    }
+    this.#slice(restMs > 0 ? SLICE_BETWEEN_RESTS_MS : SLICE_MS);
     if (this.#idles) this.#idle();
     this.#sliceEndedMs = this.#options.clock.nowMs();
     this.#sliceEndedComputedMs = this.#work.computedMs();
@@ -353,14 +363,14 @@ export class Inbox {
     return Math.min(this.#begins, (own + 1) * Math.max(1, this.#overdue.peerCount, this.#fresh.peerCount));
   }
 
-  #slice(): void {
+  #slice(leastMs: number): void {
     const { clock } = this.#options;
     // Under a quota the process stands still in between, which is no time that reading took.
     const sinceMs =
       this.#work.cpuShare() < 1
         ? this.#work.lookedMs - this.#sliceEndedComputedMs
         : this.#sliceBeganMs - this.#sliceEndedMs;
-    const endMs = this.#sliceBeganMs + Math.min(LONGEST_SLICE_MS, Math.max(SLICE_MS, SLICE_SHARE * sinceMs));
+    const endMs = this.#sliceBeganMs + Math.min(LONGEST_SLICE_MS, Math.max(leastMs, SLICE_SHARE * sinceMs));
     for (let nowMs = this.#sliceBeganMs; nowMs < endMs; ) {
       // Whoever has waited too long may, whatever the rate.
       const mayBegin = this.#overdue.size > 0 || (this.#fresh.size > 0 && this.#valve.isOpen);

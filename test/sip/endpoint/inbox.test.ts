@@ -491,10 +491,29 @@ describe('more than there is time for', () => {
       thread.compute(20);
       thread.nowMs += 5;
     };
+    const { length } = thread.handled;
+    thread.turn();
+    expect(thread.handled.length).toBeGreaterThan(length);
     thread.turn();
     expect(thread.restedMs).toBe(restedMs);
     thread.turn();
     expect(thread.restedMs).toBeGreaterThan(restedMs);
+  });
+
+  test('where reading and refusing take all that a quota gives there is some of it for messages between two rests', () => {
+    thread.cpuShare = 0.5;
+    thread.costMs = 0.1;
+    thread.busy();
+    thread.handsOver = () => thread.compute(6);
+    const handled: number[] = [];
+    while (thread.rests.length < 20) {
+      for (let index = 0; index < 100; index++) thread.push('INFO', 'info', '192.0.2.1', 't');
+      const { length } = thread.rests;
+      while (thread.rests.length === length) thread.turn();
+      handled.push(thread.handled.length);
+    }
+    for (let rest = 5; rest < 20; rest++)
+      expect((handled[rest] as number) - (handled[rest - 1] as number)).toBeGreaterThan(20);
   });
 
   describe('while V8 marks the heap with a quota that is all threads’', () => {
