@@ -7,17 +7,15 @@ const FINE = 1.1;
 const LOOK_SECONDS = 3;
 /** What the machine does besides, or a collection of garbage, spoils a look now and then: it is not the last. */
 const LOOKS = 2;
-/** A short look finds what is served for a moment: capacity is what is served in each of so many phases in a row. */
-const HELD_PHASES = 3;
+/** A short look finds what is served for a moment, before the heap is marked: capacity is what is served in each phase of so many in a row, each time from rest. */
+const HELD_PHASES = [1, 3, 3];
 const PHASE_SECONDS = 10;
-export const HELD_SECONDS = HELD_PHASES * PHASE_SECONDS;
-/** A lower rate is tried so many times. */
-const HOLDS = 6;
+export const HELD_SECONDS = HELD_PHASES.reduce((sum, phases) => sum + phases) * PHASE_SECONDS;
 const LESS = 0.95;
 
 /**
- * The most calls a second of which in each ten of 30 seconds in a row 99 % complete and are set up within 250 ms (p99); 0 when there is
- * no such rate. Coarse steps, fine ones, then held.
+ * The most calls a second of which in each ten seconds of ten, thirty and thirty in a row 99 % complete and are set up within 250 ms (p99);
+ * 0 when there is no such rate. Coarse steps, fine ones, then held: as long as it is measured at afterwards, and longer.
  *
  * @param offer places calls at one rate after the other
  */
@@ -38,7 +36,10 @@ export async function capacityOf(
   for (let rate = LOWEST_RATE; await isServed(rate); rate *= COARSE) best = rate;
   const tooMuch = best * COARSE;
   for (let rate = best * FINE; best > 0 && rate < tooMuch && (await isServed(rate)); rate *= FINE) best = rate;
-  for (let hold = 0; hold < HOLDS && best > 0; hold++, best *= LESS)
-    if (await isServedFor(best, PHASE_SECONDS, HELD_PHASES)) return best;
-  return best;
+  const isHeld = async (perSecond: number) => {
+    for (const phases of HELD_PHASES) if (!(await isServedFor(perSecond, PHASE_SECONDS, phases))) return false;
+    return true;
+  };
+  for (; best >= LOWEST_RATE; best *= LESS) if (await isHeld(best)) return best;
+  return 0;
 }
