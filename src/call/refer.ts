@@ -6,10 +6,12 @@ import {
   HeaderId,
   inBrackets,
   isSipUri,
+  partyPrivacy,
   readTypedAddress,
   reasonPhrase,
   type SipRequest,
   type SipResponse,
+  withheldBy,
 } from '../sip/message/index.ts';
 import { Attempt, type AttemptUser } from './attempt.ts';
 import type { Branch } from './branch.ts';
@@ -134,7 +136,10 @@ function isOfOne({ options: { owner } }: Leg, { options }: Leg): boolean {
 }
 
 function planFor(leg: Leg, request: SipRequest, referTo: string): CallPlan | Rejection {
-  return leg.env.router.referred(leg.call, leg, referTo, request.headers.value(HeaderId.ReferredBy));
+  const { headers } = request;
+  // RFC 3323 §4.1: a phone that withholds itself in its REFER. The Referred-By of a trunk says whose transfer it is (Teams).
+  const isWithheld = leg.options.trunkId === undefined && withheldBy(partyPrivacy(headers, 'calling')) !== undefined;
+  return leg.env.router.referred(leg.call, leg, referTo, isWithheld ? undefined : headers.value(HeaderId.ReferredBy));
 }
 
 /**

@@ -82,6 +82,13 @@ describe('REFER within a call (RFC 3515)', () => {
     carrier.answer(sent, 486, 'Busy Here');
   });
 
+  test('RFC 3323 §4.1: nor is one who withholds itself in its REFER', () => {
+    const referred = { 'Referred-By': '<sip:101@acme.example.com>', Privacy: 'id' };
+    expect(refer('<sip:102@acme.example.com>', referred).status).toBe(202);
+    expect(bob.took('INVITE').headers.has(HeaderId.ReferredBy)).toBe(false);
+    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
+  });
+
   test('RFC 3892 §2.2: a transferor who withholds itself is named to nobody', async () => {
     invite = alice.call('18005550199', { Privacy: 'id' });
     carrier.answer(carrier.took('INVITE', 1), 200, 'OK', {}, SDP);
