@@ -21,7 +21,8 @@ export function subscriberNumber(uri: Uri): string {
   // RFC 3261 §19.1.1: a telephone-subscriber user part may carry parameters after a semicolon.
   const user = unescapeUser(uri.user);
   const semicolon = user.indexOf(';');
-  if (semicolon < 0) return user;
+  // DEVIATION: some write the context among the URI's own parameters.
+  if (semicolon < 0) return inContext(user, uri.params.get('phone-context'));
   return inContext(user.slice(0, semicolon), /;phone-context=([^;]*)/i.exec(user)?.[1]);
 }
 

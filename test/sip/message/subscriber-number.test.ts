@@ -4,6 +4,8 @@ import { parseUri } from '../../../src/sip/message/uri.ts';
 
 test.each([
   ['sip:2079460001;phone-context=+44@carrier.example;user=phone', '+442079460001'],
+  ['sip:2079460001@carrier.example;user=phone;phone-context=+44', '+442079460001'],
+  ['sip:bob@carrier.example;phone-context=+44', 'bob'],
   ['tel:2079460001;phone-context=+44', '+442079460001'],
   ['tel:207-946-0001;phone-context=+4-4', '+442079460001'],
   ['sip:5550100;phone-context=+1415@carrier.example', '+14155550100'],
