@@ -17,7 +17,7 @@ import { scopeOf, viaOf } from '../../provisioning/trunk-settings/own-address.ts
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { namedAddress } from '../../provisioning/trunk-settings/teams.ts';
 import type { NodeSettings } from '../../settings/node-schema.ts';
-import { TARGET_REFRESH } from '../../sip/dialog/index.ts';
+import { targetOfMessage } from '../../sip/dialog/index.ts';
 import type { Endpoint } from '../../sip/endpoint/index.ts';
 import { formatHost, HeaderId, isSipUri, type SipRequest } from '../../sip/message/index.ts';
 import { ownContact } from '../own-contact.ts';
@@ -106,8 +106,7 @@ export class CallRebuilder {
     const user = isSipUri(uri) ? (uri.user ?? '') : '';
     const options = this.#legOptions(near, user, tenant, isCaller);
     if (options === undefined || !this.#isWanted(near)) return undefined;
-    const asked = TARGET_REFRESH.has(request.method) ? request.contactUri() : undefined;
-    const target = near.target ?? asked;
+    const target = near.target ?? targetOfMessage(request);
     const { kind, transport, address, port } = near.place;
     return this.#leg(near, options, this.#ageMs(token), {
       role: isCaller ? 'uas' : 'uac',

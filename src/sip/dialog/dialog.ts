@@ -254,7 +254,6 @@ export class Dialog {
    * (§12.2.1.2, §12.2.2, RFC 6141 §4). A failed re-INVITE moves nothing, nor does a Contact that cannot be used.
    */
   refreshTarget(message: SipRequest | SipResponse): void {
-    if (message.kind === 'request' && !TARGET_REFRESH.has(message.method)) return;
     const target = targetOfMessage(message);
     if (target !== undefined) this.#remoteTarget = target;
   }
@@ -323,7 +322,8 @@ function routeSetOfResponse(response: SipResponse): RouteSet | undefined {
 const SIP_SCHEME = /^sips?:/;
 
 /** The place that a Contact names; undefined when there is none, or it is none that a SIP request can go to. */
-function targetOfMessage(message: SipRequest | SipResponse): string | undefined {
+export function targetOfMessage(message: SipRequest | SipResponse): string | undefined {
+  if (message.kind === 'request' && !TARGET_REFRESH.has(message.method)) return undefined;
   try {
     const contact = message.contactUri();
     if (contact === undefined || SIP_SCHEME.test(contact)) return contact;

@@ -2,6 +2,7 @@ export {
   Dialog,
   type DialogSnapshot,
   TARGET_REFRESH,
+  targetOfMessage,
 } from './dialog.ts';
 export { glareDelayMs, retryAfterSeconds } from './glare.ts';
 export { type DescriptionRole, OfferAnswer, type Side } from './offer-answer.ts';

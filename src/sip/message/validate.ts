@@ -199,6 +199,8 @@ export function validateResponse(response: SipResponse): boolean {
 /** What a dialog would be made of. */
 function checkRouting(request: SipRequest): OwedResponse | undefined {
   const { headers, method } = request;
+  // A dialog keeps the route set that it began with (§12.2), and the target where no other one can be read. A REGISTER makes none (§10.3).
+  if (request.toTag() !== undefined && method !== 'REGISTER') return undefined;
   const isPlain = headers.countOf(HeaderId.Contact) === 1 && headers.read(HeaderId.Contact, isPlainAddress) === true;
   // Of the Contacts of a REGISTER the registrar leaves out what cannot be read beside others.
   const readsOne = !isPlain && method === 'REGISTER' && readableNameAddrs(headers, HeaderId.Contact).length > 0;
@@ -208,8 +210,7 @@ function checkRouting(request: SipRequest): OwedResponse | undefined {
     if (method !== 'REGISTER' && contacts.some(({ uri }) => !isSipUri(uri)))
       return refusal(400, 'Contact Is No SIP URI');
   }
-  // A dialog keeps the route set that it began with (§12.2), and a REGISTER makes none (§10.3).
-  if (headers.has(HeaderId.RecordRoute) && method !== 'REGISTER' && request.toTag() === undefined) {
+  if (headers.has(HeaderId.RecordRoute) && method !== 'REGISTER') {
     const routes = parseNameAddrList(headers, HeaderId.RecordRoute);
     if (routes.some(({ uri }) => !isSipUri(uri))) return refusal(400, 'Record-Route Is No SIP URI');
   }

@@ -194,6 +194,8 @@ describe('remote target', () => {
     const dialog = uas();
     dialog.refreshTarget(requestWith('INFO', { contact: '<sip:mallory@203.0.113.66>' }));
     dialog.refreshTarget(requestWith('UPDATE', { contact: '' }));
+    // What cannot be used moves nothing either.
+    for (const contact of ['<sip:[>', '<tel:+1>', '*']) dialog.refreshTarget(requestWith('INVITE', { contact }));
     expect(dialog.remoteTarget).toBe('sip:alice@192.0.2.4:5060');
   });
 

@@ -86,6 +86,16 @@ describe('the response owed', () => {
     expect(reason).toBe('Malformed Address');
   });
 
+  test.each(['<sip:[>', '<tel:+1>'])(
+    '§12.2.2: within a dialog, which has its target, Contact %s costs nothing',
+    (contact) => {
+      const sent = replaced('Contact: <sip:a@h>', `Contact: ${contact}`);
+      expect(judge('INVITE sip:b@h SIP/2.0', sent)?.status).toBe(400);
+      const within = sent.map((field) => field.replace('To: <sip:b@h>', 'To: <sip:b@h>;tag=2'));
+      expect(judge('INVITE sip:b@h SIP/2.0', within)).toBeUndefined();
+    },
+  );
+
   test.each([
     ['OPTIONS', '', undefined],
     ['BYE', ';tag=2', undefined],
