@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
+import { optional } from '../base/schema.ts';
 import { tenantScope } from './access.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, identityOf } from './context.ts';
@@ -12,9 +13,9 @@ export function auditRoute(app: FastifyInstance, context: ApiContext): void {
   operation(app, 'listAudit', {
     querystring: z.strictObject({
       ...pageFields,
-      tenant: keyText.optional().describe('Of this tenant.'),
-      resource: z.string().max(512).optional().describe('Whose path begins so, e.g. `tenants/acme/extensions`.'),
-      actor: keyText.optional().describe('Done by, e.g. `token:…`.'),
+      tenant: optional(keyText, 'Of this tenant.'),
+      resource: optional(z.string().max(512), 'Whose path begins so, e.g. `tenants/acme/extensions`.'),
+      actor: optional(keyText, 'Done by, e.g. `token:…`.'),
       ...nodeField,
     }),
     across: 'audit',

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { optional } from '../base/schema.ts';
 import { brandPreset, brands } from '../provisioning/trunk-settings/brands.ts';
 import { keyText } from './collection.ts';
 import { answer } from './context.ts';
@@ -13,7 +14,7 @@ const shape = named('Brand');
 /** The carriers with a preset: what it holds, where that was read, and what is left to the operator. */
 export function brandRoutes(app: FastifyInstance): void {
   operation(app, 'listBrands', {
-    querystring: z.strictObject({ ...pageFields, q: keyText.optional().describe('Part of an id or name.') }),
+    querystring: z.strictObject({ ...pageFields, q: optional(keyText, 'Part of an id or name.') }),
     answers: { 200: pageOf(shape) },
   }).by((request) => {
     const { query } = request;

@@ -1,6 +1,8 @@
 /** Changes of many items at once as bodies: of a hundred thousand keys each is checked. */
+
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { z } from 'zod';
+import { byDefault } from '../base/schema.ts';
 import type { Steps } from '../base/steps.ts';
 import { MOST_KEYS } from './bulk-keys.ts';
 import { keyText } from './collection.ts';
@@ -14,11 +16,12 @@ export const bulkBody = z.strictObject({
     .record(z.string(), z.unknown())
     .nullable()
     .describe('JSON Merge Patch (RFC 7396) for each of them; `null` deletes them.'),
-  preview: z.boolean().default(false).describe('Change nothing, and say what would come of it.'),
-  onFault: z
-    .enum(['refuse', 'skip'])
-    .default('refuse')
-    .describe('`refuse`: all or nothing; `skip`: those against which nothing speaks.'),
+  preview: byDefault(false, z.boolean(), 'Change nothing, and say what would come of it.'),
+  onFault: byDefault(
+    'refuse',
+    z.enum(['refuse', 'skip']),
+    '`refuse`: all or nothing; `skip`: those against which nothing speaks.',
+  ),
 });
 
 export type BulkInput = z.infer<typeof bulkBody>;

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { nameInOneLine } from '../base/certificate-chain.ts';
+import { optional } from '../base/schema.ts';
 import { certificateIn, certificatePlace } from '../provisioning/directory/places.ts';
 import { type CertificateSettings, certificateSchema } from '../provisioning/trunk-settings/certificate-schema.ts';
 import { servedPath, signingCertificate, validityOf } from '../provisioning/trunk-settings/certificates.ts';
@@ -44,7 +45,7 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
   operation(app, 'listCertificates', {
     querystring: z.strictObject({
       ...longPageFields,
-      tenant: keyText.optional().describe('Certificates of this tenant.'),
+      tenant: optional(keyText, 'Certificates of this tenant.'),
     }),
     answers: { 200: longPageOf(shape) },
   }).by((request) => {

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { optional } from '../base/schema.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { applyChange, sendResource } from './change.ts';
 import {
@@ -38,7 +39,7 @@ function listRoute(app: FastifyInstance, context: ApiContext, collection: Collec
     params: z.strictObject({ tenant: keyText }),
     querystring: z.strictObject({
       ...longPageFields,
-      q: keyText.optional().describe('Part of a number or name.'),
+      q: optional(keyText, 'Part of a number or name.'),
     }),
     answers: { 200: longPageOf(managedResource(idSuffix, collection.schema)) },
   }).by((request) => {

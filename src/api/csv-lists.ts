@@ -1,8 +1,10 @@
 /** Extensions and DIDs of a tenant as a spreadsheet: out, and in again with a look at every line before. */
+
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { type CsvRow, type CsvTable, cellText, csvLine, readCsv } from '../base/csv.ts';
+import { byDefault } from '../base/schema.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
 import type { Tenant } from '../provisioning/tenants/schema.ts';
 import { requireFittingBody } from './body-size.ts';
@@ -27,21 +29,24 @@ const MAX_ROWS = 200_000;
 const MAX_COLUMNS = 1_000;
 
 const exportQuery = z.strictObject({
-  separator: z
-    .enum(['comma', 'semicolon', 'tab'])
-    .default('comma')
-    .describe('Spreadsheets of countries with a decimal comma expect `semicolon`.'),
+  separator: byDefault(
+    'comma',
+    z.enum(['comma', 'semicolon', 'tab']),
+    'Spreadsheets of countries with a decimal comma expect `semicolon`.',
+  ),
 });
 const importQuery = z.strictObject({
-  preview: z.enum(['true', 'false']).default('false').describe('Change nothing, and say what would come of each line.'),
-  onFault: z
-    .enum(['refuse', 'skip'])
-    .default('refuse')
-    .describe('`refuse`: all or nothing; `skip`: the lines against which nothing speaks.'),
-  onPresent: z
-    .enum(['update', 'refuse'])
-    .default('update')
-    .describe('`refuse`: a line of something that is there already is at fault, `exists`.'),
+  preview: byDefault('false', z.enum(['true', 'false']), 'Change nothing, and say what would come of each line.'),
+  onFault: byDefault(
+    'refuse',
+    z.enum(['refuse', 'skip']),
+    '`refuse`: all or nothing; `skip`: the lines against which nothing speaks.',
+  ),
+  onPresent: byDefault(
+    'update',
+    z.enum(['update', 'refuse']),
+    '`refuse`: a line of something that is there already is at fault, `exists`.',
+  ),
 });
 
 /** @param documentOctets the longest file of a system admin */

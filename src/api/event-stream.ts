@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { byDefault, optional } from '../base/schema.ts';
 import { EVENT_TYPES } from '../observe/index.ts';
 import { isSystemAdmin } from './access.ts';
 import { requireNamed } from './across/across.ts';
@@ -26,31 +27,19 @@ const MAX_STALL_MS = 60_000;
 const MAX_PER_SECOND = 1000;
 
 const querystring = z.strictObject({
-  types: z
-    .string()
-    .max(256)
-    .optional()
-    .describe(`Types, separated by commas: ${EVENT_TYPES.join(', ')}. All when left out.`),
-  lastEventId: z
-    .string()
-    .max(64)
-    .optional()
-    .describe('As the Last-Event-ID header: what happened after this event comes first.'),
+  types: optional(z.string().max(256), `Types, separated by commas: ${EVENT_TYPES.join(', ')}. All when left out.`),
+  lastEventId: optional(z.string().max(64), 'As the Last-Event-ID header: what happened after this event comes first.'),
   ...nodeField,
-  format: z
-    .enum(['stream', 'json'])
-    .default('stream')
-    .describe('`json`: what the node that is asked has kept since `lastEventId`, and `next` to ask again with.'),
-  limit: z.coerce.number().int().min(1).max(1000).default(100).describe('With `format=json`: how many at most.'),
-  perSecond: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(MAX_PER_SECOND)
-    .optional()
-    .describe(
-      'For people, who cannot read more: of more events in a second the latest come, and a `skipped` event says how many did not.',
-    ),
+  format: byDefault(
+    'stream',
+    z.enum(['stream', 'json']),
+    '`json`: what the node that is asked has kept since `lastEventId`, and `next` to ask again with.',
+  ),
+  limit: byDefault(100, z.coerce.number().int().min(1).max(1000), 'With `format=json`: how many at most.'),
+  perSecond: optional(
+    z.coerce.number().int().min(1).max(MAX_PER_SECOND),
+    'For people, who cannot read more: of more events in a second the latest come, and a `skipped` event says how many did not.',
+  ),
 });
 
 /** Server-sent events with ids; a client that comes back gets what it missed, or a `gap` event when that is no longer kept. */

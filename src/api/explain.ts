@@ -1,6 +1,8 @@
 /** Calls that are only thought through, and how those that were placed were decided. */
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { byDefault, optional } from '../base/schema.ts';
 import { type ExplainQuestion, type Explanation, explanationText, QuestionError } from '../outbound/index.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import type { TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
@@ -17,42 +19,27 @@ import { callIdParams, tracedId } from './traces.ts';
 const text = plainText(512);
 export const explainBody = z
   .strictObject({
-    tenant: keyText.optional().describe("Whose call; a tenant admin's own when left out."),
-    from: text
-      .min(1)
-      .optional()
-      .describe('The calling extension or service; of a call from a trunk, the calling number.'),
-    to: text.min(1).optional().describe('What is dialled; of a call from a trunk, the called number.'),
-    displayName: text.optional().describe("Display name of the caller's From."),
-    headers: z
-      .array(z.strictObject({ name: z.string().regex(/^[A-Za-z0-9\-.!%*_+`'~]{1,128}$/), value: text }))
-      .max(50)
-      .optional()
-      .describe(
-        "Header fields of the caller's INVITE, e.g. X-Outbound-Cli, Privacy, P-Preferred-Identity, Max-Forwards.",
-      ),
-    invite: z
-      .string()
-      .min(1)
-      .max(65_536)
-      .optional()
-      .describe(
-        'The whole INVITE as text, session description included, in place of `to`, `displayName` and `headers`.',
-      ),
-    inviteBase64: z
-      .base64()
-      .min(4)
-      .max(87_384)
-      .optional()
-      .describe('The same as octets, in base64: for an INVITE that is no UTF-8 text, as with names in ISO-8859-1.'),
-    trunk: text.min(1).optional().describe('Name or id of the trunk that the call comes from.'),
-    answers: z
-      .array(text.min(1))
-      .max(50)
-      .optional()
-      .describe(
-        'What the called side answers to one INVITE after the other: `silence`, a status from 400 to 699, or a redirection with its number, e.g. `302 +18005550100`. Beyond them nobody answers.',
-      ),
+    tenant: optional(keyText, "Whose call; a tenant admin's own when left out."),
+    from: optional(text.min(1), 'The calling extension or service; of a call from a trunk, the calling number.'),
+    to: optional(text.min(1), 'What is dialled; of a call from a trunk, the called number.'),
+    displayName: optional(text, "Display name of the caller's From."),
+    headers: optional(
+      z.array(z.strictObject({ name: z.string().regex(/^[A-Za-z0-9\-.!%*_+`'~]{1,128}$/), value: text })).max(50),
+      "Header fields of the caller's INVITE, e.g. X-Outbound-Cli, Privacy, P-Preferred-Identity, Max-Forwards.",
+    ),
+    invite: optional(
+      z.string().min(1).max(65_536),
+      'The whole INVITE as text, session description included, in place of `to`, `displayName` and `headers`.',
+    ),
+    inviteBase64: optional(
+      z.base64().min(4).max(87_384),
+      'The same as octets, in base64: for an INVITE that is no UTF-8 text, as with names in ISO-8859-1.',
+    ),
+    trunk: optional(text.min(1), 'Name or id of the trunk that the call comes from.'),
+    answers: optional(
+      z.array(text.min(1)).max(50),
+      'What the called side answers to one INVITE after the other: `silence`, a status from 400 to 699, or a redirection with its number, e.g. `302 +18005550100`. Beyond them nobody answers.',
+    ),
   })
   .refine((asked) => asked.invite === undefined || asked.inviteBase64 === undefined, {
     error: 'the INVITE is given once: as text or as octets',
@@ -76,10 +63,11 @@ function hasInvite({ invite, inviteBase64 }: ExplainQuestion): boolean {
 }
 
 const explainFormat = {
-  format: z
-    .enum(['json', 'text', 'ansi'])
-    .default('json')
-    .describe('`text` and `ansi` are for people, without and with colours.'),
+  format: byDefault(
+    'json',
+    z.enum(['json', 'text', 'ansi']),
+    '`text` and `ansi` are for people, without and with colours.',
+  ),
 };
 const explainQuery = z.strictObject(explainFormat);
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { optional } from '../base/schema.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { maySeeTrunk } from './access.ts';
 import { keyText } from './collection.ts';
@@ -13,7 +14,7 @@ export function leaseRoute(app: FastifyInstance, context: ApiContext): void {
   operation(app, 'listLeases', {
     querystring: z.strictObject({
       ...pageFields,
-      trunk: keyText.optional().describe('Of this trunk, by its id or name.'),
+      trunk: optional(keyText, 'Of this trunk, by its id or name.'),
       ...nodeField,
     }),
     across: 'listing',

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { optional } from '../base/schema.ts';
 import { trunkIn } from '../provisioning/directory/places.ts';
 import { isSystemAdmin, maySeeTenant, tenantScope } from './access.ts';
 import { keyText } from './collection.ts';
@@ -23,10 +24,10 @@ function registrationRoute(app: FastifyInstance, context: ApiContext): void {
   operation(app, 'listRegistrations', {
     querystring: z.strictObject({
       ...longPageFields,
-      q: keyText.optional().describe('Part of an address of record, a contact, where it comes from, or a User-Agent.'),
-      tenant: keyText.optional().describe('Of this tenant.'),
-      extension: keyText.optional().describe('Of this extension or service.'),
-      trunk: keyText.optional().describe('Of gateways on this trunk, by its id.'),
+      q: optional(keyText, 'Part of an address of record, a contact, where it comes from, or a User-Agent.'),
+      tenant: optional(keyText, 'Of this tenant.'),
+      extension: optional(keyText, 'Of this extension or service.'),
+      trunk: optional(keyText, 'Of gateways on this trunk, by its id.'),
       node: nodeField.node.describe('Taken by the node of this name; every node knows those of all.'),
     }),
     answers: { 200: longPageOf(named('Registration')) },
@@ -71,11 +72,11 @@ function maySeeRegistration(context: ApiContext, identity: Identity, entry: Regi
 function callRoutes(app: FastifyInstance, context: ApiContext): void {
   const querystring = z.strictObject({
     ...pageFields,
-    q: keyText.optional().describe('With this anywhere in the calling or called number.'),
-    tenant: keyText.optional().describe('Of this tenant.'),
-    trunk: keyText.optional().describe('Over this trunk, by its id.'),
-    direction: z.enum(DIRECTIONS).optional().describe('In this direction.'),
-    state: z.enum(['calling', 'ringing', 'answered', 'ending']).optional().describe('In this state.'),
+    q: optional(keyText, 'With this anywhere in the calling or called number.'),
+    tenant: optional(keyText, 'Of this tenant.'),
+    trunk: optional(keyText, 'Over this trunk, by its id.'),
+    direction: optional(z.enum(DIRECTIONS), 'In this direction.'),
+    state: optional(z.enum(['calling', 'ringing', 'answered', 'ending']), 'In this state.'),
     ...nodeField,
   });
   const onNode = z.strictObject({ ...nodeField });

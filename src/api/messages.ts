@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
 import { FailureCounter } from '../base/failure-counter.ts';
+import { byDefault, optional } from '../base/schema.ts';
 import { MEDIA_KINDS, type Message, peerOf, viewOf } from '../messages/index.ts';
 import type { MessageFacts } from '../observe/index.ts';
 import { maySeeTenant, tenantScope } from './access.ts';
@@ -31,25 +32,26 @@ const recipient = z
 
 const messageSchema = z
   .strictObject({
-    tenant: keyText.optional().describe('Whose message it is; a tenant admin may leave it out.'),
-    trunk: keyText
-      .optional()
-      .describe("Name or id of the WhatsApp trunk that sends it; default: the tenant's, where it has one."),
+    tenant: optional(keyText, 'Whose message it is; a tenant admin may leave it out.'),
+    trunk: optional(
+      keyText,
+      "Name or id of the WhatsApp trunk that sends it; default: the tenant's, where it has one.",
+    ),
     to: recipient.describe(
       "The user's number, with its country code; or its id at WhatsApp, where it shows no number.",
     ),
-    text: words.optional().describe('What to say.'),
-    media: z
-      .strictObject({
+    text: optional(words, 'What to say.'),
+    media: optional(
+      z.strictObject({
         kind: z.enum(MEDIA_KINDS).describe('What it is.'),
         link: link.describe('Where WhatsApp fetches the file.'),
-        caption: z.string().max(1024).optional().describe('Words below it.'),
-        filename: z.string().max(240).optional().describe('Name of a document.'),
-      })
-      .optional()
-      .describe('Or a file.'),
-    template: z
-      .strictObject({
+        caption: optional(z.string().max(1024), 'Words below it.'),
+        filename: optional(z.string().max(240), 'Name of a document.'),
+      }),
+      'Or a file.',
+    ),
+    template: optional(
+      z.strictObject({
         name: z
           .string()
           .regex(/^[a-z0-9_]{1,512}$/, { error: 'must be lower-case letters, digits and _' })
@@ -58,20 +60,15 @@ const messageSchema = z
           .string()
           .regex(/^[A-Za-z_]{2,15}$/, { error: 'must be a language such as en_US' })
           .describe('Its language.'),
-        parameters: z
-          .array(words)
-          .max(50)
-          .default([])
-          .describe('What stands in its body for {{1}}, {{2}} …, in order.'),
-      })
-      .optional()
-      .describe('Or a template: the only thing that reaches somebody who has not written for a day.'),
-    answers: z.string().max(256).optional().describe('WhatsApp id (`remoteId`) of the message that it answers.'),
-    key: z
-      .string()
-      .regex(/^[\x21-\x7e]{1,128}$/)
-      .optional()
-      .describe('What the sender calls it: asked twice with one key, it is sent once.'),
+        parameters: byDefault([], z.array(words).max(50), 'What stands in its body for {{1}}, {{2}} …, in order.'),
+      }),
+      'Or a template: the only thing that reaches somebody who has not written for a day.',
+    ),
+    answers: optional(z.string().max(256), 'WhatsApp id (`remoteId`) of the message that it answers.'),
+    key: optional(
+      z.string().regex(/^[\x21-\x7e]{1,128}$/),
+      'What the sender calls it: asked twice with one key, it is sent once.',
+    ),
   })
   .refine(({ text, media, template }) => [text, media, template].filter((each) => each !== undefined).length === 1, {
     error: 'needs one of text, media and template',
@@ -80,11 +77,11 @@ const messageSchema = z
 
 const questionSchema = z
   .strictObject({
-    tenant: keyText.optional().describe('Whose message it is; a tenant admin may leave it out.'),
+    tenant: optional(keyText, 'Whose message it is; a tenant admin may leave it out.'),
     from: keyText.describe("Extension or service that writes; with `trunk` the user's number."),
-    to: keyText.optional().describe("The user's number, as a phone would write to it."),
-    trunk: keyText.optional().describe('Of a message that comes in: name or id of its WhatsApp trunk.'),
-    template: z.boolean().default(false).describe('It is a template.'),
+    to: optional(keyText, "The user's number, as a phone would write to it."),
+    trunk: optional(keyText, 'Of a message that comes in: name or id of its WhatsApp trunk.'),
+    template: byDefault(false, z.boolean(), 'It is a template.'),
   })
   .refine(({ to, trunk }) => (to === undefined) !== (trunk === undefined), {
     error: 'say `to` of a message that a phone writes, or `trunk` of one that comes in',

@@ -1,26 +1,24 @@
 /** Pages of listings: by offset, and of long ones by where the page before ended, which costs the same on the first page and on the last. */
+
 import { z } from 'zod';
+import { byDefault, optional } from '../base/schema.ts';
 import { inSlices, type Steps } from '../base/steps.ts';
 import { type AnswerSchema, answer } from './context.ts';
 import { cursorOf, from, indexOf, MAX_PAGE, MOST_COMING, MOST_SERVED, markOf, placeIn } from './listing-cursor.ts';
 
 /** The query fields of every listing. */
 export const pageFields = {
-  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100).describe('Items per page.'),
-  offset: z.coerce.number().int().min(0).max(100_000_000).default(0).describe('Items to skip.'),
+  limit: byDefault(100, z.coerce.number().int().min(1).max(MAX_PAGE), 'Items per page.'),
+  offset: byDefault(0, z.coerce.number().int().min(0).max(100_000_000), 'Items to skip.'),
 };
 
 /** And of those that may be long. */
 export const longPageFields = {
   ...pageFields,
-  cursor: z
-    .string()
-    .min(1)
-    .max(2048)
-    .optional()
-    .describe(
-      'In place of `offset`: `nextCursor` of the page before. What was added or deleted meanwhile moves nothing.',
-    ),
+  cursor: optional(
+    z.string().min(1).max(2048),
+    'In place of `offset`: `nextCursor` of the page before. What was added or deleted meanwhile moves nothing.',
+  ),
 };
 
 export interface Page<T> {
@@ -40,11 +38,10 @@ export interface PageQuery {
 
 /** The query field of every route whose answer is made of those of all nodes. */
 export const nodeField = {
-  node: z
-    .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/)
-    .optional()
-    .describe('Only of the node of this name; of all nodes of the store when left out.'),
+  node: optional(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,31}$/),
+    'Only of the node of this name; of all nodes of the store when left out.',
+  ),
 };
 
 /** What an answer has in it that is made of those of several nodes. */

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { byDefault } from '../base/schema.ts';
 import type { Steps } from '../base/steps.ts';
 import {
   certificateIn,
@@ -56,10 +57,11 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
   operation(app, 'exportProvisioning', {
     access: 'system',
     querystring: z.strictObject({
-      secrets: z
-        .enum(['true', 'false'])
-        .default('false')
-        .describe('With secrets; only for the owner of the machine, by its token file.'),
+      secrets: byDefault(
+        'false',
+        z.enum(['true', 'false']),
+        'With secrets; only for the owner of the machine, by its token file.',
+      ),
     }),
     answers: { 200: answer('The document', resource('Provisioning', provisioningSchema)) },
   }).by((request, reply) => {

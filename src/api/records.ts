@@ -1,9 +1,11 @@
 /** Records of calls that ended, one by one, as a table for a spreadsheet, and summed up for charts. */
+
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { csvLine } from '../base/csv.ts';
 import { defined } from '../base/defined.ts';
+import { byDefault, optional } from '../base/schema.ts';
 import { inSlices, type Steps, sorted } from '../base/steps.ts';
 import type { CallRecord, FoundRecord } from '../observe/index.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
@@ -48,25 +50,27 @@ function listRoute(app: FastifyInstance, context: ApiContext): void {
   operation(app, 'listCallRecords', {
     querystring: z.strictObject({
       ...pageFields,
-      tenant: keyText.optional().describe('Of this tenant.'),
-      direction: z.enum(DIRECTIONS).optional().describe('In this direction.'),
-      trunk: keyText.optional().describe('That tried this trunk, by its id.'),
-      number: keyText.optional().describe('With this caller or called number, as dialled or as sent.'),
-      q: keyText.optional().describe('With this anywhere in the caller or called number, as dialled or as sent.'),
-      status: z.coerce.number().int().min(100).max(699).optional().describe('With this final status.'),
-      from: instant.optional().describe('Begun at or after this instant.'),
-      until: instant.optional().describe('Begun before this instant.'),
-      cursor: z
-        .string()
-        .max(300)
-        .regex(/^[0-9TZ:.-]{20,30},./, { error: 'must be `nextCursor` of an earlier answer' })
-        .optional()
-        .describe('`nextCursor` of an earlier answer: goes on after its last record, whatever has ended since.'),
+      tenant: optional(keyText, 'Of this tenant.'),
+      direction: optional(z.enum(DIRECTIONS), 'In this direction.'),
+      trunk: optional(keyText, 'That tried this trunk, by its id.'),
+      number: optional(keyText, 'With this caller or called number, as dialled or as sent.'),
+      q: optional(keyText, 'With this anywhere in the caller or called number, as dialled or as sent.'),
+      status: optional(z.coerce.number().int().min(100).max(699), 'With this final status.'),
+      from: optional(instant, 'Begun at or after this instant.'),
+      until: optional(instant, 'Begun before this instant.'),
+      cursor: optional(
+        z
+          .string()
+          .max(300)
+          .regex(/^[0-9TZ:.-]{20,30},./, { error: 'must be `nextCursor` of an earlier answer' }),
+        '`nextCursor` of an earlier answer: goes on after its last record, whatever has ended since.',
+      ),
       ...nodeField,
-      format: z
-        .enum(['json', 'csv'])
-        .default('json')
-        .describe('`csv` is a table of all that match, a line a call; `limit` and `offset` do not count then.'),
+      format: byDefault(
+        'json',
+        z.enum(['json', 'csv']),
+        '`csv` is a table of all that match, a line a call; `limit` and `offset` do not count then.',
+      ),
     }),
     across: 'records',
     answers: { 200: { ...asJson, content: { ...(asJson['content'] as object), ...CSV } } },
@@ -229,22 +233,17 @@ const MAX_TRUNKS = 100;
 function statisticsRoute(app: FastifyInstance, context: ApiContext): void {
   operation(app, 'getCallStatistics', {
     querystring: z.strictObject({
-      tenant: keyText.optional().describe('Of this tenant.'),
-      trunks: z
-        .string()
-        .max(4096)
-        .optional()
-        .describe('Only of these trunks, ids separated by commas, at most 100; the 20 most tried when left out.'),
-      from: instant.optional().describe('From the minute of this instant on; an hour before `until` when left out.'),
-      until: instant.optional().describe('Until this instant; now when left out.'),
-      stepSeconds: z.coerce
-        .number()
-        .int()
-        .min(60)
-        .max(86_400)
-        .multipleOf(60)
-        .optional()
-        .describe('How much time a point stands for; so that there are about 60 points when left out.'),
+      tenant: optional(keyText, 'Of this tenant.'),
+      trunks: optional(
+        z.string().max(4096),
+        'Only of these trunks, ids separated by commas, at most 100; the 20 most tried when left out.',
+      ),
+      from: optional(instant, 'From the minute of this instant on; an hour before `until` when left out.'),
+      until: optional(instant, 'Until this instant; now when left out.'),
+      stepSeconds: optional(
+        z.coerce.number().int().min(60).max(86_400).multipleOf(60),
+        'How much time a point stands for; so that there are about 60 points when left out.',
+      ),
       ...nodeField,
     }),
     across: 'statistics',

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
+import { optional } from '../base/schema.ts';
 import { type ApiContext, answer, audit, identityOf } from './context.ts';
 import { body, named } from './openapi.ts';
 import { operation } from './operation.ts';
@@ -19,7 +20,7 @@ const MOST_AT_ONCE = 10;
 const credentials = z.strictObject({
   user: userName,
   password: z.string().max(MAX_PASSWORD).describe('The password.'),
-  code: z.string().max(16).optional().describe('Of the authenticator app, where one is set up.'),
+  code: optional(z.string().max(16), 'Of the authenticator app, where one is set up.'),
 });
 const link = z.strictObject({ link: z.string().max(256).describe('The code of a sign-in link.') });
 

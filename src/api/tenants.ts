@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { optional } from '../base/schema.ts';
 import { tenantIn, tenantPlace } from '../provisioning/directory/places.ts';
 import { type Tenant, tenantFieldsSchema, tenantSchema } from '../provisioning/tenants/schema.ts';
 import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
@@ -31,7 +32,7 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
   operation(app, 'listTenants', {
     querystring: z.strictObject({
       ...longPageFields,
-      q: keyText.optional().describe('Part of a name or domain.'),
+      q: optional(keyText, 'Part of a name or domain.'),
     }),
     answers: { 200: longPageOf(shape) },
   }).by((request) => {

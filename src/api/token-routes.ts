@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
+import { optional } from '../base/schema.ts';
 import { maySeeTenant, requireSystemAdmin } from './access.ts';
 import { keyText, knownTenant, plainText } from './collection.ts';
 import { type ApiContext, answer, audit, identityOf } from './context.ts';
@@ -16,15 +17,16 @@ const EXPIRES = 'must be 1 second to 3650 days';
 const tokenBody = z
   .strictObject({
     role: z.enum(['system-admin', 'tenant-admin']).describe('What it may do.'),
-    tenant: keyText.optional().describe('The tenant of a tenant admin.'),
-    readOnly: z.boolean().optional().describe('It reads and changes nothing.'),
-    expiresInSeconds: z
-      .int()
-      .min(1, { error: EXPIRES })
-      .max(10 * 365 * 86_400, { error: EXPIRES })
-      .optional()
-      .describe('When it ends; never, when left out.'),
-    label: plainText(128).optional().describe('What it is for.'),
+    tenant: optional(keyText, 'The tenant of a tenant admin.'),
+    readOnly: optional(z.boolean(), 'It reads and changes nothing.'),
+    expiresInSeconds: optional(
+      z
+        .int()
+        .min(1, { error: EXPIRES })
+        .max(10 * 365 * 86_400, { error: EXPIRES }),
+      'When it ends; never, when left out.',
+    ),
+    label: optional(plainText(128), 'What it is for.'),
   })
   .refine(({ role, tenant }) => (role === 'tenant-admin') === (tenant !== undefined), {
     error: 'a tenant-admin token names its tenant, a system-admin token none',

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
+import { byDefault, optional } from '../base/schema.ts';
 import { partiesOf, pcapOf, renderLadder, describe as summaryOf, type TraceMessage } from '../observe/index.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { isSystemAdmin, maySeeTenant } from './access.ts';
@@ -20,12 +21,11 @@ export const callIdParams = z.strictObject({
   id: z.string().min(1).max(256).describe("The call's id, or the SIP Call-ID of one of its legs."),
 });
 
-const format = z
-  .enum(['json', 'pcap'])
-  .default('json')
-  .describe(
-    '`pcap` is a capture file for tshark, Wireshark or sngrep; messages over TCP and TLS are in it in clear text.',
-  );
+const format = byDefault(
+  'json',
+  z.enum(['json', 'pcap']),
+  '`pcap` is a capture file for tshark, Wireshark or sngrep; messages over TCP and TLS are in it in clear text.',
+);
 
 const capture = { 'application/vnd.tcpdump.pcap': { schema: { type: 'string', format: 'binary' } } };
 
@@ -58,30 +58,33 @@ function latestRoute(app: FastifyInstance, context: ApiContext): void {
     access: 'system',
     querystring: z.strictObject({
       format,
-      limit: z.coerce.number().int().min(1).max(MAX_MESSAGES).default(50).describe('How many messages, the latest.'),
-      after: z
-        .string()
-        .max(2048)
-        .regex(/^(?:[0-9]{1,15}|[A-Za-z0-9-]{1,32}\.[0-9]{1,15}(?:,[A-Za-z0-9-]{1,32}\.[0-9]{1,15})*)$/, {
-          error: 'must be `next` of an earlier answer',
-        })
-        .default('0')
-        .describe('`next` of an earlier answer: only what came since.'),
+      limit: byDefault(50, z.coerce.number().int().min(1).max(MAX_MESSAGES), 'How many messages, the latest.'),
+      after: byDefault(
+        '0',
+        z
+          .string()
+          .max(2048)
+          .regex(/^(?:[0-9]{1,15}|[A-Za-z0-9-]{1,32}\.[0-9]{1,15}(?:,[A-Za-z0-9-]{1,32}\.[0-9]{1,15})*)$/, {
+            error: 'must be `next` of an earlier answer',
+          }),
+        '`next` of an earlier answer: only what came since.',
+      ),
       ...nodeField,
-      number: z
-        .string()
-        .min(1)
-        .max(64)
-        .regex(/[0-9A-Za-z*#]/, { error: 'must contain a digit' })
-        .optional()
-        .describe('In the Request-URI, From, To or an identity field.'),
-      address: z.string().max(64).optional().describe('Of the peer, with or without port.'),
-      method: z.string().max(32).optional().describe('INVITE, REGISTER, …: requests and their responses.'),
-      trunk: keyText.optional().describe('Messages from and to this trunk: its id or name.'),
-      refused: z
-        .enum(['true', 'false'])
-        .optional()
-        .describe('`true`: only final answers that refuse, 3xx to 6xx without challenges.'),
+      number: optional(
+        z
+          .string()
+          .min(1)
+          .max(64)
+          .regex(/[0-9A-Za-z*#]/, { error: 'must contain a digit' }),
+        'In the Request-URI, From, To or an identity field.',
+      ),
+      address: optional(z.string().max(64), 'Of the peer, with or without port.'),
+      method: optional(z.string().max(32), 'INVITE, REGISTER, …: requests and their responses.'),
+      trunk: optional(keyText, 'Messages from and to this trunk: its id or name.'),
+      refused: optional(
+        z.enum(['true', 'false']),
+        '`true`: only final answers that refuse, 3xx to 6xx without challenges.',
+      ),
     }),
     across: 'trace',
     answers: {

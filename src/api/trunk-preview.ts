@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { optional } from '../base/schema.ts';
 import { tenantIn, trunkIn, trunkPlace } from '../provisioning/directory/places.ts';
 import { freeTrunkId, trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import { type Provisioned, type TrunkSettings, trunkSchema } from '../provisioning/trunk-settings/schema.ts';
@@ -15,9 +16,9 @@ import { requireAllowedWrite, requireNewId } from './trunk-change.ts';
 
 const previewBody = z.strictObject({
   trunk: trunkSchema.describe('The trunk as it would be written.'),
-  replaces: keyText.optional().describe('Id of the trunk that it would replace; a new one when left out.'),
-  tenant: keyText.optional().describe('The tenant that calls: one that the trunk is for; a made-up one when left out.'),
-  from: keyText.optional().describe('The calling extension; the first of the tenant when left out.'),
+  replaces: optional(keyText, 'Id of the trunk that it would replace; a new one when left out.'),
+  tenant: optional(keyText, 'The tenant that calls: one that the trunk is for; a made-up one when left out.'),
+  from: optional(keyText, 'The calling extension; the first of the tenant when left out.'),
   to: z
     .string()
     .regex(/^[+0-9*#]{1,40}$/, { error: 'must be digits, * and #, perhaps with a + in front' })

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { byDefault, optional } from '../base/schema.ts';
 import { tenantIn } from '../provisioning/directory/places.ts';
 import { trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import {
@@ -43,10 +44,11 @@ const examinationShape = named('TrunkExamination');
 const statusShape = named('TrunkStatus');
 
 const viewQuery = z.strictObject({
-  view: z
-    .enum(['written', 'effective'])
-    .default('written')
-    .describe('`written`: the settings; `effective`: every value in force, with where it comes from.'),
+  view: byDefault(
+    'written',
+    z.enum(['written', 'effective']),
+    '`written`: the settings; `effective`: every value in force, with where it comes from.',
+  ),
 });
 const trunkAnswer = { oneOf: [shape, named('EffectiveTrunk')] };
 
@@ -64,10 +66,10 @@ export function trunkRoutes(app: FastifyInstance, context: ApiContext): void {
 function readRoutes(app: FastifyInstance, context: ApiContext): void {
   const querystring = z.strictObject({
     ...longPageFields,
-    q: keyText.optional().describe('Part of a name or host.'),
-    tenant: keyText.optional().describe('Trunks that this tenant may use.'),
-    type: z.enum(TRUNK_TYPES).optional().describe('Trunks of this type.'),
-    state: z.enum(TRUNK_STATES).optional().describe('Trunks in this state.'),
+    q: optional(keyText, 'Part of a name or host.'),
+    tenant: optional(keyText, 'Trunks that this tenant may use.'),
+    type: optional(z.enum(TRUNK_TYPES), 'Trunks of this type.'),
+    state: optional(z.enum(TRUNK_STATES), 'Trunks in this state.'),
   });
   operation(app, 'listTrunks', { querystring, answers: { 200: longPageOf(shape) } }).by((request) => {
     const identity = identityOf(request);

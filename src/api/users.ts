@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
+import { optional } from '../base/schema.ts';
 import { tenantIn } from '../provisioning/directory/places.ts';
 import { maySeeTenant, requireSystemAdmin, requireTenant } from './access.ts';
 import { sendResource } from './change.ts';
@@ -56,8 +57,8 @@ const patchBody = z.strictObject({
   readOnly: readOnly.optional(),
   enabled: enabled.optional(),
   password: password.optional(),
-  codes: z.literal(false).optional().describe('Takes the authenticator app away.'),
-  currentPassword: z.string().max(MAX_PASSWORD).optional().describe('The present one, of whoever changes its own.'),
+  codes: optional(z.literal(false), 'Takes the authenticator app away.'),
+  currentPassword: optional(z.string().max(MAX_PASSWORD), 'The present one, of whoever changes its own.'),
 });
 const codeBody = z.strictObject({ code: z.string().max(16).describe('What the authenticator app shows.') });
 const params = z.strictObject({ id: userName });

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { defined } from '../base/defined.ts';
+import { byDefault, optional } from '../base/schema.ts';
 import { EVENT_TYPES } from '../observe/index.ts';
 import { isSystemAdmin, maySeeTenant, requireSystemAdmin } from './access.ts';
 import { factOf, sendResource } from './change.ts';
@@ -29,13 +30,10 @@ const webhookFields = {
     })
     .describe('Where events are posted.'),
   topics: z.array(z.enum(TOPICS)).min(1).max(TOPICS.length).describe('Which events.'),
-  tenant: keyText.optional().describe("Only events of this tenant; a tenant admin's own when left out."),
-  secret: z.string().min(16).max(256).optional().describe('Key of the signature; made and shown once when left out.'),
-  enabled: z.boolean().default(true).describe('Whether events are posted.'),
-  allowPrivate: z
-    .boolean()
-    .default(false)
-    .describe('It may be in a private network; only a system admin may allow that.'),
+  tenant: optional(keyText, "Only events of this tenant; a tenant admin's own when left out."),
+  secret: optional(z.string().min(16).max(256), 'Key of the signature; made and shown once when left out.'),
+  enabled: byDefault(true, z.boolean(), 'Whether events are posted.'),
+  allowPrivate: byDefault(false, z.boolean(), 'It may be in a private network; only a system admin may allow that.'),
 };
 const webhookBody = z.strictObject(webhookFields);
 const storedWebhook = z.strictObject({ id: keyText, ...webhookFields, secret: z.string().min(16).max(256) });

@@ -1,6 +1,8 @@
 /** What is told of calls. Loaded only where the OpenAPI document is made: others need the types alone. */
+
 import { z } from 'zod';
 import type { Given } from '../base/given.ts';
+import { optional } from '../base/schema.ts';
 import { DIRECTION, optionalText, time } from './fields.ts';
 
 export const sipCallIds = z
@@ -14,14 +16,14 @@ const attempt = z.object({
   trunkId: optionalText,
   trunk: optionalText,
   extension: optionalText,
-  node: z
-    .string()
-    .optional()
-    .describe('The other node that it left through, because that one is registered (`registeredNodeOnly`).'),
-  target: z.string().optional().describe('Where it was sent, as `transport:address:port`.'),
+  node: optional(
+    z.string(),
+    'The other node that it left through, because that one is registered (`registeredNodeOnly`).',
+  ),
+  target: optional(z.string(), 'Where it was sent, as `transport:address:port`.'),
   status: z.int().optional(),
   reason: optionalText,
-  cause: z.string().optional().describe("The peer's Reason header field, or why nothing was sent."),
+  cause: optional(z.string(), "The peer's Reason header field, or why nothing was sent."),
   startedAt: time,
   durationMs: z.number(),
 });
@@ -29,30 +31,30 @@ const attempt = z.object({
 const stream = z.object({
   packets: z.int().describe('RTP packets that came from the party.'),
   octets: z.int(),
-  lost: z.int().optional().describe('Packets of the party that the other side missed, as the reports (RTCP) say.'),
+  lost: optional(z.int(), 'Packets of the party that the other side missed, as the reports (RTCP) say.'),
   jitterMs: z.number().optional(),
-  mos: z.number().optional().describe('Mean opinion score, 1 to 5, as the relay works it out.'),
+  mos: optional(z.number(), 'Mean opinion score, 1 to 5, as the relay works it out.'),
 });
 
 const verification = z.object({
   result: z.enum(['passed', 'failed', 'none']),
   source: z.enum(['identity', 'carrier']).describe("Verified here, or by the carrier's word."),
   attestation: z.enum(['A', 'B', 'C']).optional(),
-  number: z.string().optional().describe('The number that was signed.'),
-  code: z.int().optional().describe('Why it failed: the status of RFC 8224.'),
+  number: optional(z.string(), 'The number that was signed.'),
+  code: optional(z.int(), 'Why it failed: the status of RFC 8224.'),
   reason: optionalText,
   originationId: optionalText,
-  signer: z.string().optional().describe('Subject of the certificate.'),
-  divertedFrom: z.array(z.string()).optional().describe('Numbers that others sent the call on from.'),
-  shown: z
-    .object({
+  signer: optional(z.string(), 'Subject of the certificate.'),
+  divertedFrom: optional(z.array(z.string()), 'Numbers that others sent the call on from.'),
+  shown: optional(
+    z.object({
       name: z.string().describe('Empty: no name was signed.'),
-      icon: z.string().optional().describe('URL; what is there has the digest that was signed.'),
+      icon: optional(z.string(), 'URL; what is there has the digest that was signed.'),
       callReason: optionalText,
       signer: z.string().describe('Subject of the certificate that says so.'),
-    })
-    .optional()
-    .describe('How the caller is to be shown (rich call data), verified.'),
+    }),
+    'How the caller is to be shown (rich call data), verified.',
+  ),
   findings: z.array(z.string()).describe('What was found of each Identity value.'),
 });
 
@@ -63,7 +65,7 @@ const whatsapp = z.object({
   userName: optionalText,
   buttonPayload: optionalText.describe('What the business has put behind the button that the user called by.'),
   linkPayload: optionalText.describe('The same of a link.'),
-  durationSeconds: z.int().optional().describe('How long the call was, as WhatsApp says.'),
+  durationSeconds: optional(z.int(), 'How long the call was, as WhatsApp says.'),
 });
 
 /** What is kept of a call when it ends (the CDR). Durations are milliseconds. */
@@ -73,26 +75,23 @@ export const callRecordFacts = z.object({
   tenant: optionalText,
   direction: DIRECTION,
   callerNumber: z.string().describe('As it came.'),
-  callerNumberSent: z.string().optional().describe('As the called side was shown it.'),
+  callerNumberSent: optional(z.string(), 'As the called side was shown it.'),
   calledNumber: z.string().describe('As dialled.'),
-  calledNumberSent: z.string().optional().describe('As sent.'),
+  calledNumberSent: optional(z.string(), 'As sent.'),
   extension: optionalText,
   outboundCallerId: optionalText,
-  outboundCallerIdSource: z
-    .string()
-    .optional()
-    .describe('Which setting gave it: app, extension, rule, group, company.'),
+  outboundCallerIdSource: optional(z.string(), 'Which setting gave it: app, extension, rule, group, company.'),
   anonymous: z.boolean().optional(),
-  signed: z
-    .enum(['A', 'B', 'C', 'div'])
-    .optional()
-    .describe('How it was signed on the trunk tried last: the attestation, or `div` of a call that was sent on.'),
+  signed: optional(
+    z.enum(['A', 'B', 'C', 'div']),
+    'How it was signed on the trunk tried last: the attestation, or `div` of a call that was sent on.',
+  ),
   signedWith: optionalText.describe('Name of the certificate that signed it.'),
   originId: optionalText.describe('`origid` of the token (RFC 8588 §5).'),
   outboundRule: optionalText,
   inboundRule: optionalText,
-  verification: verification.optional().describe("What was found of the caller's number (STIR/SHAKEN)."),
-  whatsapp: whatsapp.optional().describe('What WhatsApp has said of a call with it.'),
+  verification: optional(verification, "What was found of the caller's number (STIR/SHAKEN)."),
+  whatsapp: optional(whatsapp, 'What WhatsApp has said of a call with it.'),
   trunkId: optionalText,
   trunk: optionalText,
   attempts: z.array(attempt).describe('Every trunk or phone that was tried, in order.'),
@@ -105,28 +104,22 @@ export const callRecordFacts = z.object({
   status: z.int(),
   reason: z.string(),
   hungUpBy: z.enum(['caller', 'callee', 'engine']),
-  endReason: z
-    .string()
-    .optional()
-    .describe(
-      'Why the call ended, in one word: `bye`, `cancel`, `refused`, `media-timeout`, `no-ack`, `session-expired`, `node-ended`.',
-    ),
-  rebuilt: z
-    .enum(['whole', 'timed-from-invite'])
-    .optional()
-    .describe(
-      'The call went on from what a Contact carried (`continuity.contactToken`), after node and store had lost it; `timed-from-invite`: `answeredAt` is the time of its start.',
-    ),
-  takeovers: z
-    .int()
-    .optional()
-    .describe(
-      'How many processes had the call before the one that recorded it; left out: none. One that was cut off may have recorded its end as well: of two records of one call the one with fewer counts.',
-    ),
-  media: z
-    .array(z.object({ caller: stream, callee: stream }))
-    .optional()
-    .describe('What the media relay has counted, of each pair of parties in turn: a transfer makes another one.'),
+  endReason: optional(
+    z.string(),
+    'Why the call ended, in one word: `bye`, `cancel`, `refused`, `media-timeout`, `no-ack`, `session-expired`, `node-ended`.',
+  ),
+  rebuilt: optional(
+    z.enum(['whole', 'timed-from-invite']),
+    'The call went on from what a Contact carried (`continuity.contactToken`), after node and store had lost it; `timed-from-invite`: `answeredAt` is the time of its start.',
+  ),
+  takeovers: optional(
+    z.int(),
+    'How many processes had the call before the one that recorded it; left out: none. One that was cut off may have recorded its end as well: of two records of one call the one with fewer counts.',
+  ),
+  media: optional(
+    z.array(z.object({ caller: stream, callee: stream })),
+    'What the media relay has counted, of each pair of parties in turn: a transfer makes another one.',
+  ),
 });
 
 const codes = z.record(z.string(), z.int()).describe('How many ended with each final status; `none` without one.');
@@ -144,8 +137,8 @@ export const callStatisticsFacts = z.object({
       at: time.describe('When the calls began: from then on for `stepSeconds`.'),
       calls: z.int(),
       answered: z.int(),
-      delayMedianMs: z.number().optional().describe('From the INVITE to the first ring or the answer.'),
-      delay95Ms: z.number().optional().describe('The same of the slowest twentieth.'),
+      delayMedianMs: optional(z.number(), 'From the INVITE to the first ring or the answer.'),
+      delay95Ms: optional(z.number(), 'The same of the slowest twentieth.'),
     }),
   ),
   trunks: z
@@ -171,7 +164,7 @@ export const traceMessage = z.object({
   local: z.string().describe('`address:port` of the engine.'),
   remote: z.string().describe('`address:port` of the peer.'),
   sipCallId: z.string(),
-  leg: z.string().optional().describe('What the peer is to the call: `caller`, a trunk, an extension.'),
+  leg: optional(z.string(), 'What the peer is to the call: `caller`, a trunk, an extension.'),
   text: z.string().describe('The message, secrets masked.'),
 });
 export type TraceMessage = Given<typeof traceMessage> & {

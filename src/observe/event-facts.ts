@@ -1,6 +1,8 @@
 /** The facts of what the engine tells the outside as it happens. Loaded only where the OpenAPI document is made: others need the types alone. */
+
 import { z } from 'zod';
 import type { Given } from '../base/given.ts';
+import { optional } from '../base/schema.ts';
 import { DIRECTION, optionalText, time } from './fields.ts';
 
 /** A message as it is shown. */
@@ -17,31 +19,31 @@ export const messageFacts = z.object({
     ),
   from: z.string(),
   to: z.string(),
-  name: z.string().optional().describe('What the user calls itself.'),
-  extension: z.string().optional().describe('Who sent it.'),
+  name: optional(z.string(), 'What the user calls itself.'),
+  extension: optional(z.string(), 'Who sent it.'),
   type: z
     .string()
     .describe(
       '`text`, `image`, `audio`, `video`, `document`, `sticker`, `template`, `location`, `reaction` or what else WhatsApp has.',
     ),
-  text: z.string().optional().describe('What it says; of a file its caption, of a template its name.'),
+  text: optional(z.string(), 'What it says; of a file its caption, of a template its name.'),
   mimeType: optionalText,
   filename: optionalText,
-  url: z.string().optional().describe('Where the file is, good for seven days.'),
+  url: optional(z.string(), 'Where the file is, good for seven days.'),
   latitude: z.number().optional(),
   longitude: z.number().optional(),
-  remoteId: z.string().optional().describe('Its id at WhatsApp.'),
-  contextId: z.string().optional().describe('WhatsApp id of the message that it answers.'),
-  rule: z.string().optional().describe('The inbound rule that said whom it is for.'),
-  recipients: z
-    .array(z.object({ number: z.string(), state: z.enum(['waiting', 'delivered', 'refused', 'expired']) }))
-    .optional()
-    .describe('Whom it is for, and how far it has come to each.'),
+  remoteId: optional(z.string(), 'Its id at WhatsApp.'),
+  contextId: optional(z.string(), 'WhatsApp id of the message that it answers.'),
+  rule: optional(z.string(), 'The inbound rule that said whom it is for.'),
+  recipients: optional(
+    z.array(z.object({ number: z.string(), state: z.enum(['waiting', 'delivered', 'refused', 'expired']) })),
+    'Whom it is for, and how far it has come to each.',
+  ),
   createdAt: time,
   sentAt: time.optional(),
   deliveredAt: time.optional(),
   readAt: time.optional(),
-  retryAt: time.optional().describe('When it is tried again.'),
+  retryAt: optional(time, 'When it is tried again.'),
   error: z.object({ code: z.int().describe("WhatsApp's code; 0: none."), message: z.string() }).optional(),
 });
 
@@ -154,7 +156,7 @@ export const deliveries = z.object({
   waiting: z.int(),
   delivered: z.int(),
   lost: z.int(),
-  lastAt: time.optional().describe('When the last try ended.'),
+  lastAt: optional(time, 'When the last try ended.'),
   lastStatus: z.int().optional(),
   lastError: optionalText,
 });
@@ -162,7 +164,7 @@ export type WebhookStatus = Given<typeof deliveries>;
 
 /** What came of a test delivery. */
 export const webhookTest = z.object({
-  status: z.int().optional().describe('What the receiver answered.'),
+  status: optional(z.int(), 'What the receiver answered.'),
   error: optionalText.describe('Why nobody answered.'),
 });
 export type WebhookTestOutcome = Given<typeof webhookTest>;
@@ -174,12 +176,10 @@ export const auditEntry = z.object({
   action: z.enum(['create', 'update', 'delete']),
   resource: z.string().describe("The API's path of what was changed."),
   tenant: optionalText.describe("Whose admins may read it; left out: the system's own."),
-  before: z
-    .record(z.string(), z.unknown())
-    .optional()
-    .describe(
-      'Without secrets: what was deleted, or, of a change, the fields that were otherwise; of lists of more than 50 items those that were, then the order, where it was another.',
-    ),
-  after: z.record(z.string(), z.unknown()).optional().describe('What was created, or the same of a change.'),
+  before: optional(
+    z.record(z.string(), z.unknown()),
+    'Without secrets: what was deleted, or, of a change, the fields that were otherwise; of lists of more than 50 items those that were, then the order, where it was another.',
+  ),
+  after: optional(z.record(z.string(), z.unknown()), 'What was created, or the same of a change.'),
 });
 export type AuditEntry = Given<typeof auditEntry>;

@@ -1,6 +1,8 @@
 /** What is told of what a call or a change would do. Loaded only where the OpenAPI document is made: others need the types alone. */
+
 import { z } from 'zod';
 import type { Given } from '../base/given.ts';
+import { optional } from '../base/schema.ts';
 
 const stepNote = z.object({
   step: z.string(),
@@ -42,11 +44,11 @@ const fieldReason = z.object({
   source: z.string().describe('Where the value came from: a variable, `custom`, a directive, an option, `default`.'),
   origin: z.enum(['trunk', 'brand', 'default', 'call', 'tenant', 'engine']),
   reason: z.string(),
-  dropped: z
-    .literal(true)
-    .optional()
-    .describe('A step took the field off the INVITE; `value` is what it had, where that may be told.'),
-  overruled: z.literal(true).optional().describe('A later decision about the same field took its place.'),
+  dropped: optional(
+    z.literal(true),
+    'A step took the field off the INVITE; `value` is what it had, where that may be told.',
+  ),
+  overruled: optional(z.literal(true), 'A later decision about the same field took its place.'),
 });
 
 const explainedRoute = z.object({
@@ -129,36 +131,31 @@ export const explanation = z.object({
       reason: z.string(),
     }),
   ),
-  legs: z
-    .array(
+  legs: optional(
+    z.array(
       z.object({
         to: z.string().describe("The trunk's name or the extension's number."),
         target: z.string().describe('As `transport:address:port`; empty when no address is known now.'),
-        fields: z
-          .array(fieldReason)
-          .optional()
-          .describe('Of a leg to a phone: why each field is what it is. Of one to a trunk, its route tells.'),
+        fields: optional(
+          z.array(fieldReason),
+          'Of a leg to a phone: why each field is what it is. Of one to a trunk, its route tells.',
+        ),
         invite: z.string().describe('Octet for octet but for random tokens.'),
         inviteBase64: z.string(),
-        answer: z
-          .string()
-          .optional()
-          .describe('Of a call that is only thought through: what the other side is taken to answer.'),
-        media: z
-          .object({
+        answer: optional(z.string(), 'Of a call that is only thought through: what the other side is taken to answer.'),
+        media: optional(
+          z.object({
             relay: z.boolean(),
             reason: z.enum(['never', 'always', 'steady', 'nat', 'profile', 'address-family', 'not-needed']),
-          })
-          .optional()
-          .describe(
-            'Whether its media goes through a media relay, which then puts its own addresses into the description.',
-          ),
-        at: z.iso.datetime({ offset: true }).optional().describe('When it was sent, for a placed call.'),
+          }),
+          'Whether its media goes through a media relay, which then puts its own addresses into the description.',
+        ),
+        at: optional(z.iso.datetime({ offset: true }), 'When it was sent, for a placed call.'),
       }),
-    )
-    .optional()
-    .describe('Every INVITE that leaves, in order, repeated and redirected ones and those to phones too.'),
-  answer: z.object({ status: z.int(), reason: z.string() }).optional().describe('What the caller gets, or got.'),
+    ),
+    'Every INVITE that leaves, in order, repeated and redirected ones and those to phones too.',
+  ),
+  answer: optional(z.object({ status: z.int(), reason: z.string() }), 'What the caller gets, or got.'),
 });
 
 export type Explanation = Given<typeof explanation>;

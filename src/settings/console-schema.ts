@@ -1,5 +1,7 @@
 /** The console: who signs in to it other than with a password. */
+
 import { z } from 'zod';
+import { byDefault, optional } from '../base/schema.ts';
 import { friendlyName, headerText, secret, tenantName } from '../provisioning/tenants/fields.ts';
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
@@ -21,8 +23,8 @@ const roleSchema = z
   .strictObject({
     value: headerText(512).min(1).describe('What the claim holds, in whole, or one of its values.'),
     role: z.enum(['system-admin', 'tenant-admin']).describe('What its holder may do.'),
-    tenant: tenantName.optional().describe('The tenant of a tenant admin.'),
-    readOnly: z.boolean().default(false).describe('Its holder sees what the role sees, and changes nothing.'),
+    tenant: optional(tenantName, 'The tenant of a tenant admin.'),
+    readOnly: byDefault(false, z.boolean(), 'Its holder sees what the role sees, and changes nothing.'),
   })
   .refine(({ role, tenant }) => (role === 'tenant-admin') === (tenant !== undefined), {
     error: 'a tenant-admin names its tenant, a system-admin none',
@@ -30,7 +32,7 @@ const roleSchema = z
   });
 
 export const oidcSchema = z.strictObject({
-  name: friendlyName.default('Single sign-on').describe('What the button on the sign-in page says.'),
+  name: byDefault('Single sign-on', friendlyName, 'What the button on the sign-in page says.'),
   issuer: place.describe(
     'The identity provider, exactly as it names itself; below it is `/.well-known/openid-configuration`.',
   ),
@@ -40,23 +42,27 @@ export const oidcSchema = z.strictObject({
       'Where browsers reach this interface. The provider must know `CONSOLEURL/console/oidc/callback` to come back to, and `CONSOLEURL/console/sign-in` for after a sign-out.',
     ),
   clientId: headerText(256).min(1).describe('By which the provider knows this console.'),
-  clientSecret: secret
-    .optional()
-    .describe('What it proves itself with; left out for a public client (PKCE is always used).'),
-  scopes: z
-    .array(headerText(256).regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, { error: 'must be scopes without spaces and quotes' }))
-    .max(20)
-    .refine((scopes) => scopes.includes('openid'), { error: 'must have openid' })
-    .default(['openid', 'profile', 'email'])
-    .describe('What is asked for.'),
-  userClaim: claim
-    .default('preferred_username')
-    .describe('The claim that names somebody in the audit log; where it is missing, `email`, then `sub`.'),
-  roleClaim: claim
-    .default('groups')
-    .describe(
-      'The claim that says what somebody may do: in the ID token, else in the answer of the userinfo endpoint.',
-    ),
+  clientSecret: optional(secret, 'What it proves itself with; left out for a public client (PKCE is always used).'),
+  scopes: byDefault(
+    ['openid', 'profile', 'email'],
+    z
+      .array(
+        headerText(256).regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, { error: 'must be scopes without spaces and quotes' }),
+      )
+      .max(20)
+      .refine((scopes) => scopes.includes('openid'), { error: 'must have openid' }),
+    'What is asked for.',
+  ),
+  userClaim: byDefault(
+    'preferred_username',
+    claim,
+    'The claim that names somebody in the audit log; where it is missing, `email`, then `sub`.',
+  ),
+  roleClaim: byDefault(
+    'groups',
+    claim,
+    'The claim that says what somebody may do: in the ID token, else in the answer of the userinfo endpoint.',
+  ),
   roles: z
     .array(roleSchema)
     .min(1)
@@ -67,5 +73,5 @@ export const oidcSchema = z.strictObject({
 export type OidcSettings = z.infer<typeof oidcSchema>;
 
 export const consoleSchema = z.strictObject({
-  oidc: oidcSchema.optional().describe('Sign-in by an identity provider (OpenID Connect); default: by password alone.'),
+  oidc: optional(oidcSchema, 'Sign-in by an identity provider (OpenID Connect); default: by password alone.'),
 });

@@ -2,6 +2,7 @@
  * Listeners that system admins have added while the node runs. Sockets belong to the machine, so they are kept in the node's own folder and not in the
  * store that nodes share.
  */
+
 import {
   chmodSync,
   closeSync,
@@ -16,6 +17,7 @@ import {
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { optional, whole } from '../base/schema.ts';
 import { friendlyName, host } from '../provisioning/tenants/fields.ts';
 import { certificateName } from '../provisioning/trunk-settings/certificate-schema.ts';
 import { parseWith } from './schema-problems.ts';
@@ -29,19 +31,18 @@ export const transportSchema = z
     host: host
       .refine((text) => isIP(text) !== 0, { error: 'must be an IP address of this machine, or 0.0.0.0 or :: for all' })
       .describe('Address to listen on; `0.0.0.0` and `::` mean all.'),
-    port: z.int().min(1).max(65_535).describe('Port.'),
-    publicHost: host
-      .optional()
-      .describe("What Via and Contact say on it toward public peers; default: the node's `advertise`."),
-    publicPort: z.int().min(1).max(65_535).optional().describe('Port that Via and Contact say; default: `port`.'),
-    certificate: certificateName
-      .optional()
-      .describe('`tls` alone, needed there: name of a provisioned certificate of the system with `use: tls`.'),
-    clientCertificate: z
-      .enum(['none', 'optional', 'required'])
-      .optional()
-      .describe('`tls` alone: whether clients show a certificate; default: none.'),
-    minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).optional().describe('`tls` alone: lowest version; default: TLSv1.2.'),
+    port: whole(1, 65_535).describe('Port.'),
+    publicHost: optional(host, "What Via and Contact say on it toward public peers; default: the node's `advertise`."),
+    publicPort: optional(whole(1, 65_535), 'Port that Via and Contact say; default: `port`.'),
+    certificate: optional(
+      certificateName,
+      '`tls` alone, needed there: name of a provisioned certificate of the system with `use: tls`.',
+    ),
+    clientCertificate: optional(
+      z.enum(['none', 'optional', 'required']),
+      '`tls` alone: whether clients show a certificate; default: none.',
+    ),
+    minVersion: optional(z.enum(['TLSv1.2', 'TLSv1.3']), '`tls` alone: lowest version; default: TLSv1.2.'),
   })
   .refine(({ transport, certificate }) => transport !== 'tls' || certificate !== undefined, {
     error: 'is missing: TLS is spoken with a certificate of the system (use: tls)',

@@ -1,9 +1,10 @@
 /** What a node's configuration says of limits and of time. Every limit has a default here, a metric where it is applied, and a test there. */
+
 import { z } from 'zod';
+import { byDefault, whole } from '../base/schema.ts';
 
 /** A whole number of at least one. */
-export const count = (fallback: number, what: string, max = 100_000_000) =>
-  z.int().min(1).max(max).default(fallback).describe(what);
+export const count = (fallback: number, what: string, max = 100_000_000) => byDefault(fallback, whole(1, max), what);
 
 export const nodeLimitsSchema = z.strictObject({
   messageBytes: count(65_535, 'Longest message, header and body (413, or the connection is closed).', 10_000_000),
@@ -24,11 +25,11 @@ export const nodeLimitsSchema = z.strictObject({
     100,
     'TCP and TLS connections of an unknown address, or of all unknown ones in a /64 of IPv6. An office whose phones all come at once from new addresses has so many until the first of them have registered.',
   ),
-  connectionsReservedForTrunks: z
-    .int()
-    .min(0)
-    .default(500)
-    .describe('Connections that only known peers may use; at most half of `connections`.'),
+  connectionsReservedForTrunks: byDefault(
+    500,
+    z.int().min(0),
+    'Connections that only known peers may use; at most half of `connections`.',
+  ),
   firstMessageMs: count(10_000, 'How long a connection may take to bring its first whole message.'),
   idleConnectionMs: count(
     3_600_000,
@@ -48,27 +49,22 @@ export const nodeLimitsSchema = z.strictObject({
     1_000,
     'Messages of unknown addresses that wait at most while there is no time; more are dropped.',
   ),
-  strangersTimePercent: z
-    .int()
-    .min(1)
-    .max(90)
-    .default(10)
-    .describe('Share of the computing time that unknown addresses get while known ones wait.'),
-  strangersHeapPercent: z
-    .int()
-    .min(10)
-    .max(100)
-    .default(80)
-    .describe('Share of the heap limit in use above which messages from unknown addresses are dropped.'),
+  strangersTimePercent: byDefault(
+    10,
+    whole(1, 90),
+    'Share of the computing time that unknown addresses get while known ones wait.',
+  ),
+  strangersHeapPercent: byDefault(
+    80,
+    whole(10, 100),
+    'Share of the heap limit in use above which messages from unknown addresses are dropped.',
+  ),
   strangerConnectionsPerSecond: count(200, 'TCP and TLS connections accepted per second from all unknown addresses.'),
-  udpGatherMs: z
-    .int()
-    .min(0)
-    .max(20)
-    .default(8)
-    .describe(
-      'After UDP messages were handled, those that come until this long after the first are taken together: less CPU per call for a delay of up to this long. Where more than 28 come in that time, it is as long as 28 take, half of it at least. Where, by the rate of the last moments, none is to be expected, each is taken at once. 0: each at once always.',
-    ),
+  udpGatherMs: byDefault(
+    8,
+    whole(0, 20),
+    'After UDP messages were handled, those that come until this long after the first are taken together: less CPU per call for a delay of up to this long. Where more than 28 come in that time, it is as long as 28 take, half of it at least. Where, by the rate of the last moments, none is to be expected, each is taken at once. 0: each at once always.',
+  ),
   sendQueueBytes: count(1_048_576, 'Octets that wait on one connection before it is closed.'),
   bindings: count(
     1_000_000,
@@ -108,25 +104,17 @@ export const nodeLimitsSchema = z.strictObject({
 export type NodeLimits = z.infer<typeof nodeLimitsSchema>;
 
 export const timersSchema = z.strictObject({
-  t1Ms: z.int().min(50).max(60_000).default(500).describe('T1: estimate of the round trip (RFC 3261 §17.1.1.1).'),
-  t2Ms: z.int().min(50).max(120_000).default(4_000).describe('T2: longest interval between retransmissions.'),
-  t4Ms: z.int().min(50).max(120_000).default(5_000).describe('T4: how long a message stays in the network.'),
-  ringMs: z.int().min(1_000).max(3_600_000).default(180_000).describe('How long a call may ring.'),
-  sessionLimitMs: z.int().min(10_000).max(604_800_000).default(14_400_000).describe('How long a call may last.'),
-  attemptMs: z
-    .int()
-    .min(500)
-    .max(64_000)
-    .default(6_000)
-    .describe('How long one target may stay silent before the next is tried.'),
-  failedTargetMs: z.int().min(0).max(3_600_000).default(60_000).describe('How long a failed target is passed over.'),
-  drainMs: z.int().min(0).max(86_400_000).default(60_000).describe('How long SIGTERM waits for calls in progress.'),
-  warmUpMs: z
-    .int()
-    .min(0)
-    .max(60_000)
-    .default(3_000)
-    .describe(
-      'Computing time that a start may spend on calls of its own, which leave neither the process nor a trace, so that the first callers meet compiled code; 0: none.',
-    ),
+  t1Ms: byDefault(500, whole(50, 60_000), 'T1: estimate of the round trip (RFC 3261 §17.1.1.1).'),
+  t2Ms: byDefault(4_000, whole(50, 120_000), 'T2: longest interval between retransmissions.'),
+  t4Ms: byDefault(5_000, whole(50, 120_000), 'T4: how long a message stays in the network.'),
+  ringMs: byDefault(180_000, whole(1_000, 3_600_000), 'How long a call may ring.'),
+  sessionLimitMs: byDefault(14_400_000, whole(10_000, 604_800_000), 'How long a call may last.'),
+  attemptMs: byDefault(6_000, whole(500, 64_000), 'How long one target may stay silent before the next is tried.'),
+  failedTargetMs: byDefault(60_000, whole(0, 3_600_000), 'How long a failed target is passed over.'),
+  drainMs: byDefault(60_000, whole(0, 86_400_000), 'How long SIGTERM waits for calls in progress.'),
+  warmUpMs: byDefault(
+    3_000,
+    whole(0, 60_000),
+    'Computing time that a start may spend on calls of its own, which leave neither the process nor a trace, so that the first callers meet compiled code; 0: none.',
+  ),
 });

@@ -1,6 +1,8 @@
 /** What is found when somebody asks what is wrong with a trunk. Loaded only where the OpenAPI document is made: others need the types alone. */
+
 import { z } from 'zod';
 import type { Given } from '../base/given.ts';
+import { optional } from '../base/schema.ts';
 
 export const examination = z.object({
   trunkId: z.string(),
@@ -25,9 +27,9 @@ export const examination = z.object({
           'rules',
         ]),
         outcome: z.enum(['ok', 'warning', 'failed']),
-        subject: z.string().optional().describe('What was looked at: a host, a target, a certificate, a tenant.'),
+        subject: optional(z.string(), 'What was looked at: a host, a target, a certificate, a tenant.'),
         message: z.string(),
-        advice: z.string().optional().describe('What to do about it.'),
+        advice: optional(z.string(), 'What to do about it.'),
       }),
     )
     .describe('In the order in which a call meets them.'),

@@ -1,5 +1,7 @@
 /** Calls, call records and traces, as the API answers them. */
+
 import { z } from 'zod';
+import { optional } from '../../base/schema.ts';
 import { callRecordFacts, callStatisticsFacts, sipCallIds, traceMessage } from '../../observe/call-facts.ts';
 import { DIRECTION, NODE, optionalText, time } from './shared.ts';
 
@@ -23,7 +25,7 @@ export const liveCallAnswer = z.object({
 export const callRecordAnswer = callRecordFacts.extend({ node: NODE });
 
 export const callStatisticsAnswer = callStatisticsFacts.extend({
-  missing: z.array(z.string()).optional().describe('Nodes that did not answer.'),
+  missing: optional(z.array(z.string()), 'Nodes that did not answer.'),
 });
 
 export const callTraceAnswer = z.object({
@@ -45,5 +47,5 @@ export const tracePageAnswer = z.object({
   next: z
     .union([z.int(), z.string()])
     .describe('As `after` of the next request: what came since. Of several nodes it has the count of each.'),
-  missing: z.array(z.string()).optional().describe('Nodes that did not answer.'),
+  missing: optional(z.array(z.string()), 'Nodes that did not answer.'),
 });

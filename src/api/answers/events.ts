@@ -1,5 +1,7 @@
 /** What is told: events of the stream, webhooks and what is posted to them. */
+
 import { z } from 'zod';
+import { optional } from '../../base/schema.ts';
 import { deliveries } from '../../observe/event-facts.ts';
 import { optionalText, time } from './shared.ts';
 
@@ -15,7 +17,7 @@ export const webhookAnswer = z.object({
 });
 
 export const newWebhookAnswer = webhookAnswer.extend({
-  secret: z.string().optional().describe('The key that was made for it; shown this once.'),
+  secret: optional(z.string(), 'The key that was made for it; shown this once.'),
 });
 
 export const eventPageAnswer = z.object({

@@ -1,5 +1,7 @@
 /** The node and its store, as the API answers them. */
+
 import { z } from 'zod';
+import { optional } from '../../base/schema.ts';
 import { time } from './shared.ts';
 
 export const healthAnswer = z.object({ status: z.literal('ok'), version: z.string() });
@@ -23,8 +25,8 @@ export const storeAnswer = z.object({
     .array(
       z.object({
         node: z.string(),
-        store: z.string().optional().describe('Which store its copy is of.'),
-        version: z.int().optional().describe('How new its copy is.'),
+        store: optional(z.string(), 'Which store its copy is of.'),
+        version: optional(z.int(), 'How new its copy is.'),
       }),
     )
     .describe('The node that is asked first.'),

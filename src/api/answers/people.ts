@@ -1,5 +1,7 @@
 /** Who may ask: users, sessions and tokens, and what they changed, as the API answers them. */
+
 import { z } from 'zod';
+import { optional } from '../../base/schema.ts';
 import { auditEntry } from '../../observe/event-facts.ts';
 import { NODE, optionalText, time } from './shared.ts';
 
@@ -7,7 +9,7 @@ export const tokenAnswer = z.object({
   id: z.string(),
   role: z.enum(['system-admin', 'tenant-admin']),
   tenant: optionalText,
-  readOnly: z.boolean().optional().describe('It reads and changes nothing.'),
+  readOnly: optional(z.boolean(), 'It reads and changes nothing.'),
   label: optionalText,
   createdAt: time,
   createdBy: z.string(),
@@ -38,7 +40,7 @@ export const sessionAnswer = z.object({
   firstRun: z.boolean().describe('There is no user yet: make one with the token of the owner.'),
   actor: optionalText.describe('As the audit log names it.'),
   user: optionalText,
-  codes: z.boolean().optional().describe('Whether a sign-in of this user needs a code.'),
+  codes: optional(z.boolean(), 'Whether a sign-in of this user needs a code.'),
   role: z.enum(['system-admin', 'tenant-admin']).optional(),
   tenant: optionalText,
   readOnly: z.boolean().optional(),

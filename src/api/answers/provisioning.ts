@@ -1,5 +1,7 @@
 /** What became of many rows, and what a node listens on, as the API answers it. */
+
 import { z } from 'zod';
+import { optional } from '../../base/schema.ts';
 
 export const manyReportAnswer = z.object({
   applied: z.boolean().describe('Whether anything was changed.'),
@@ -35,23 +37,20 @@ export const listenerAnswer = z.object({
   transport: z.enum(['udp', 'tcp', 'tls']),
   host: z.string(),
   port: z.int(),
-  publicHost: z.string().optional().describe('What trunks are told in place of `host`.'),
+  publicHost: optional(z.string(), 'What trunks are told in place of `host`.'),
   publicPort: z.int().optional(),
   trunks: z.int().describe('Trunks that use this transport.'),
-  certificate: z
-    .object({
+  certificate: optional(
+    z.object({
       subject: z.string(),
       names: z.array(z.string()).describe('Names and addresses that it is for.'),
       notAfter: z.string(),
-    })
-    .optional()
-    .describe('What a TLS listener shows.'),
-  clientCertificate: z.string().optional().describe('Whether peers have to show one.'),
+    }),
+    'What a TLS listener shows.',
+  ),
+  clientCertificate: optional(z.string(), 'Whether peers have to show one.'),
   minVersion: z.string().optional(),
-  managedBy: z
-    .string()
-    .optional()
-    .describe('The configuration file that it is in; absent for one that was added here.'),
-  certificateName: z.string().optional().describe('The provisioned certificate that it shows.'),
-  problem: z.string().optional().describe('Why it is not open, or does not show the certificate that it should.'),
+  managedBy: optional(z.string(), 'The configuration file that it is in; absent for one that was added here.'),
+  certificateName: optional(z.string(), 'The provisioned certificate that it shows.'),
+  problem: optional(z.string(), 'Why it is not open, or does not show the certificate that it should.'),
 });

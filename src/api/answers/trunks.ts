@@ -1,5 +1,7 @@
 /** Trunks, brands, certificates and registrations, as the API answers them. */
+
 import { z } from 'zod';
+import { optional } from '../../base/schema.ts';
 import { TRUNK_STATES } from '../trunk-states.ts';
 import { optionalText, time } from './shared.ts';
 
@@ -11,10 +13,10 @@ export const certificateFactsAnswer = z
     fingerprint256: z.string(),
     notBefore: time,
     notAfter: time,
-    names: z.array(z.string()).optional().describe('Host names that it has; of certificates for TLS.'),
+    names: optional(z.array(z.string()), 'Host names that it has; of certificates for TLS.'),
     codes: z.array(z.string()).describe('Service provider codes of its TNAuthList (RFC 8226).'),
     numbers: z.array(z.string()).describe('Numbers and ranges of its TNAuthList.'),
-    servedAt: z.string().optional().describe('Path at which this node serves the chain.'),
+    servedAt: optional(z.string(), 'Path at which this node serves the chain.'),
   })
   .describe('What the certificate itself says.');
 
@@ -59,7 +61,7 @@ export const registrationAnswer = z.object({
   addressOfRecord: z.string(),
   tenant: optionalText,
   extension: optionalText,
-  trunkId: z.string().optional().describe('Of a gateway: its trunk.'),
+  trunkId: optional(z.string(), 'Of a gateway: its trunk.'),
   contact: z.string(),
   transport: z.string(),
   source: z.string().describe('Where it came from, as `address:port`.'),
@@ -75,6 +77,6 @@ export const leaseAnswer = z.object({
   node: z.string().describe('The node that registers it.'),
   state: z.enum(TRUNK_STATES),
   since: time,
-  server: z.string().optional().describe('Where it is registered.'),
+  server: optional(z.string(), 'Where it is registered.'),
   expiresAt: time.optional(),
 });
