@@ -24,7 +24,7 @@ export function processNumber(dialled: string, settings: NumberProcessing | unde
   const kind = isOwn ? 'domestic' : 'international';
   const country = isOwn ? own : countryCodeOf(digits);
   if (settings?.processPlus !== true) {
-    return { number: cleaned, kind, country, reason: `${kind}, left as dialled: processing of + is off` };
+    return { number: cleaned, kind, country, reason: LEFT[kind] };
   }
 
   const prefix = settings.prefix;
@@ -39,6 +39,11 @@ export function processNumber(dialled: string, settings: NumberProcessing | unde
   const number = prefix + settings.internationalCode + digits;
   return { number, kind, country, reason: `${kind}: + removed, prefix and international code put in front` };
 }
+
+const LEFT: Readonly<Record<ProcessedNumber['kind'], string>> = {
+  domestic: 'domestic, left as dialled: processing of + is off',
+  international: 'international, left as dialled: processing of + is off',
+};
 
 function removeCharacters(number: string, unwanted: string): string {
   if (unwanted === '') return number;

@@ -80,7 +80,9 @@ class FamilyIndex<T> {
   }
 
   has(words: AddressWords): boolean {
-    return this.#lengths.some((length) => this.#byLength.get(length)?.has(prefixKey(words, length)) === true);
+    for (const length of this.#lengths)
+      if (this.#byLength.get(length)?.has(prefixKey(words, length)) === true) return true;
+    return false;
   }
 }
 

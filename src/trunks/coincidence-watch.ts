@@ -49,7 +49,9 @@ export class CoincidenceWatch implements TimerTarget {
    * one that was made where a snapshot replaces another would hold that one, and so all there have ever been.
    */
   readonly #isAnothers = (directory: Directory, provider: NumberIndex, tenant: string, number: number): boolean => {
-    for (const linked of this.#found.linked.get(provider) ?? []) {
+    const all = this.#found.linked.get(provider);
+    if (all === undefined) return false;
+    for (const linked of all) {
       const owner = linked === provider ? undefined : linked.owner(number);
       if (owner === undefined || owner === tenant) continue;
       if (provider.owner(number) !== tenant) return true;

@@ -34,11 +34,11 @@ export interface GatewayBinding {
   readonly isElsewhere: boolean;
 }
 
-/** `elsewhere`: how the node that registers this trunk, or has its gateway, says it is; undefined when none has said. */
+/** `gateway`: of an accept-register trunk alone; `elsewhere`: how the node that registers this trunk, or has its gateway, says it is; undefined when none has said. */
 export function healthOf(
   trunk: Trunk,
   registration: Registration | undefined,
-  gateway: GatewayBinding,
+  gateway: GatewayBinding | undefined,
   targets: TargetVerdict,
   elsewhere: (trunkId: string) => TrunkHealth | undefined,
 ): TrunkHealth {
@@ -47,14 +47,14 @@ export function healthOf(
     const told = elsewhere(trunk.id);
     if (told !== undefined) return told;
   }
-  if (gateway.isElsewhere) {
+  if (gateway?.isElsewhere === true) {
     const told = elsewhere(trunk.id);
     // Nodes tell of trouble only.
     if (told !== undefined && told.state !== 'online') return told;
     return { state: 'online', code: undefined, reason: 'its gateway is registered at another node' };
   }
   if (registration !== undefined && registration.state !== 'registered') return ofRegistration(registration);
-  if (gateway.isMissing) {
+  if (gateway?.isMissing === true) {
     return { state: 'offline', code: undefined, reason: 'its gateway is not registered' };
   }
   if (targets.liveness === 'down') return { state: 'offline', code: targets.code, reason: targets.reason };

@@ -112,7 +112,8 @@ export class TargetHealth {
     let isUnknown = this.#targets.size === 0;
     for (const [key, known] of this.#targets) {
       const liveness = isDown?.(key) === true ? 'down' : livenessNow(known, nowMs);
-      if (liveness === 'up') return { liveness, code: known.code, reason: known.reason };
+      // As it is known to be, which needs no object of its own.
+      if (liveness === 'up') return known;
       if (liveness === 'down') down = known;
       else isUnknown = true;
     }

@@ -216,16 +216,17 @@ export class TrunkLine implements TimerTarget {
   /** Where a next hop's requests go: to the server that has the registration first, and last to one that has asked the tenant to wait. */
   targets(hop: TrunkHop, tenant: string | undefined): Reach | Promise<readonly Target[]> {
     const reach = this.#ports.hops.reach(this.#trunk, hop);
+    if (reach instanceof Promise) return reach.then((targets) => this.#inOrder(targets, hop, tenant));
+    return 'send' in reach ? reach : this.#inOrder(reach, hop, tenant);
+  }
+
+  #inOrder(targets: readonly Target[], hop: TrunkHop, tenant: string | undefined): readonly Target[] {
+    const nowMs = this.#ports.scheduler.nowMs();
     const datacentres = this.#datacentres;
+    if (datacentres !== undefined) return this.#waits.last(datacentres.inOrder(targets, nowMs), tenant, nowMs);
     const server = hop.kind === 'host' ? this.#registration?.grant?.to : undefined;
-    const inOrder = (targets: readonly Target[]): readonly Target[] => {
-      const nowMs = this.#ports.scheduler.nowMs();
-      if (datacentres !== undefined) return this.#waits.last(datacentres.inOrder(targets, nowMs), tenant, nowMs);
-      const isPlain = server === undefined || 'send' in server;
-      return this.#waits.last(isPlain ? targets : serverFirst(targets, server), tenant, nowMs);
-    };
-    if (reach instanceof Promise) return reach.then(inOrder);
-    return 'send' in reach ? reach : inOrder(reach);
+    const isPlain = server === undefined || 'send' in server;
+    return this.#waits.last(isPlain ? targets : serverFirst(targets, server), tenant, nowMs);
   }
 
   noteAttempt(attempt: TrunkAttempt, tenant: string | undefined): void {
@@ -432,16 +433,15 @@ export class TrunkLine implements TimerTarget {
   #evaluate(): TrunkHealth {
     const trunk = this.#trunk;
     const { scheduler, gatewayReach, onState } = this.#ports;
-    const binding = {
-      isMissing: trunk.type === 'accept-register' && !hasTargets(gatewayReach(trunk)),
-      isElsewhere: this.#registration === undefined && this.#isElsewhere,
-    };
+    const isElsewhere = this.#registration === undefined && this.#isElsewhere;
+    const gateway =
+      trunk.type === 'accept-register' ? { isMissing: !hasTargets(gatewayReach(trunk)), isElsewhere } : undefined;
     const nowMs = scheduler.nowMs();
     const previous = this.#shown.state;
     this.#shown =
       this.#told !== undefined && trunk.enabled
         ? this.#told
-        : healthOf(trunk, this.#registration, binding, this.#health.verdict(nowMs), this.#ports.elsewhere);
+        : healthOf(trunk, this.#registration, gateway, this.#health.verdict(nowMs), this.#ports.elsewhere);
     if (trunk.teams !== undefined)
       this.#datacentres?.look(trunk.teams, nowMs, scheduler.wallMs(), (status, before) => {
         if (!this.#ended && this.#tells) this.#ports.onDatacentre(this, status, before);

@@ -7,7 +7,7 @@ test('nothing known is unknown; one word decides', () => {
   const health = new TargetHealth();
   expect(health.verdict(0).liveness).toBe('unknown');
   health.alive('a', 200, 'OK', { downAfter: 5, upAfter: 5 });
-  expect(health.verdict(0)).toEqual({ liveness: 'up', code: 200, reason: 'OK' });
+  expect(health.verdict(0)).toMatchObject({ liveness: 'up', code: 200, reason: 'OK' });
 });
 
 test('up while one target is, unknown while one is, down when all are', () => {

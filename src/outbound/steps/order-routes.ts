@@ -34,14 +34,15 @@ export const orderRoutes: CallStep = {
       if ('code' in verdict) skipped = added(skipped, verdict);
       else usable = added(usable, verdict);
     }
-    let routes: PlannedRoute[] = NONE;
     // In need a trunk that seems down is better than none, but later.
     if (emergency) usable.sort((a, b) => Number(a.down !== undefined) - Number(b.down !== undefined));
     const last = usable.at(-1);
+    let routes = usable;
     for (const planned of usable) {
       const { route, position, down } = planned;
-      if (emergency || down === undefined || planned === last) routes = added(routes, planned);
-      else skipped = added(skipped, skip(route, position, planned.full === true ? 'full' : 'down', down));
+      if (emergency || down === undefined || planned === last) continue;
+      routes = routes.filter((each) => each !== planned);
+      skipped = added(skipped, skip(route, position, planned.full === true ? 'full' : 'down', down));
     }
     if (trace.on) tell(trace, routes, skipped);
     call.routes = routes;
