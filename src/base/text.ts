@@ -11,3 +11,15 @@ export function ownCopy(text: string): string {
   if (text.length <= scratch.length) return scratch.toString('latin1', 0, scratch.write(text, 0, 'latin1'));
   return Buffer.from(text, 'latin1').toString('latin1');
 }
+
+/** Latin1 parts as one text of its own: put together with `+` there is an object for each part, and the text is copied twice. */
+export function joined(first: string, second: string, third = '', fourth = ''): string {
+  if (first.length + second.length + third.length + fourth.length > scratch.length)
+    return ownCopy(first + second + third + fourth);
+  return scratch.toString('latin1', 0, put(fourth, put(third, put(second, put(first, 0)))));
+}
+
+/** Where what comes next begins. */
+function put(text: string, at: number): number {
+  return text === '' ? at : at + scratch.write(text, at, 'latin1');
+}

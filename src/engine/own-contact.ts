@@ -1,5 +1,6 @@
 /** Our own Contacts: which place they name, and the same with another one. */
 import { KnownTexts } from '../base/known-texts.ts';
+import { joined } from '../base/text.ts';
 import { hostPort, isSipUri, parseNameAddr, type SipUri, transportParameter } from '../sip/message/index.ts';
 import type { HostPort, TransportName } from '../sip/transport/index.ts';
 
@@ -7,6 +8,7 @@ import type { HostPort, TransportName } from '../sip/transport/index.ts';
 export const CALL_PARAMETER = 'tdm';
 
 /**
+ * One text of its own, which the leg keeps.
  * @param user as it stands in a URI; '' for none
  * @param sips the peer is called, or calls, by a SIPS URI: then the Contact is one (RFC 3261 §8.1.1.8, §12.1.1), where its way is TLS
  */
@@ -14,7 +16,7 @@ export function ownContact(user: string, { host, port }: HostPort, transport: Tr
   const isSecure = sips && transport === 'tls';
   const end = ENDS.of(hostPort(host, port), isSecure ? '' : transportParameter(transport));
   const scheme = isSecure ? '<sips:' : '<sip:';
-  return user === '' ? scheme + end : `${scheme}${user}@${end}`;
+  return user === '' ? joined(scheme, end) : joined(scheme, user, '@', end);
 }
 const ENDS = new KnownTexts((place, parameter: string) => `${place}${parameter}>`);
 
@@ -42,8 +44,9 @@ export function contactFrom(
 }
 
 export function isSips(uri: string): boolean {
-  return uri.slice(0, 5).toLowerCase() === 'sips:';
+  return SIPS.test(uri);
 }
+const SIPS = /^sips:/i;
 
 /** Up to the host of the URI in one of our own Contacts, and the host with its port. */
 const CONTACT_HOST = /^(<sips?:(?:[^@>]*@)?)(?:\[[^\]]*\]|[^:;>]*)(?::\d+)?/;

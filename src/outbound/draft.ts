@@ -3,7 +3,7 @@
  * {@link toLegDraft} turns it into text at the end, once, so that escaping and quoting have one place.
  */
 import { KnownTexts } from '../base/known-texts.ts';
-import { ownCopy } from '../base/text.ts';
+import { joined } from '../base/text.ts';
 import { escapeUser, type LegDraft } from '../sip/message/index.ts';
 
 /** A URI with its display name: plain values, neither escaped nor quoted. An empty user means a URI without a user part. */
@@ -113,8 +113,7 @@ export function toLegDraft(draft: Draft): LegDraft {
     requestUri: formatUriOf(draft.requestUri),
     from: formatAddress(draft.from),
     to: formatAddress(draft.to),
-    // Lives as long as the call: one text, not the parts that it was put together from.
-    contact: ownCopy(formatAddress(draft.contact)),
+    contact: formatAddress(draft.contact),
     routes: draft.routes,
     headers,
     body: draft.body,
@@ -128,15 +127,12 @@ export function formatUriOf(address: Address): string {
   return `sip:${user}${address.host}${address.uriParams}`;
 }
 
+/** One text of its own, not the parts that it was put together from: a Contact lives as long as the call. */
 export function formatAddress(address: Address): string {
   const { displayName, user, host, uriParams, tel } = address;
-  // One text of it, not texts of texts: every part is garbage.
-  if (!tel && user !== '') {
-    const start = displayName === '' ? '<sip:' : `"${quotable(displayName)}" <sip:`;
-    return start + escapeUser(user) + ENDS.of(host, uriParams);
-  }
-  const name = displayName === '' ? '' : `"${quotable(displayName)}" `;
-  return `${name}<${formatUriOf(address)}>`;
+  const start = displayName === '' ? '<' : `"${quotable(displayName)}" <`;
+  if (tel || user === '') return joined(start, formatUriOf(address), '>');
+  return joined(start, 'sip:', escapeUser(user), ENDS.of(host, uriParams));
 }
 
 /** How an address of a host ends: hosts are few, of trunks, tenants and this node, and so are parameters. */

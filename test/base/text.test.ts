@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ownCopy } from '../../src/base/text.ts';
+import { joined, ownCopy } from '../../src/base/text.ts';
 
 test('a copy has the same octets, short and long, high ones too', () => {
   const high = String.fromCharCode(...Array.from({ length: 256 }, (_, code) => code));
@@ -10,4 +10,15 @@ test('copies do not change with later ones', () => {
   const first = ownCopy('first text of some length');
   ownCopy('another text of that length');
   expect(first).toBe('first text of some length');
+});
+
+test('parts are joined as they are, short, long and empty ones too', () => {
+  const high = String.fromCharCode(...Array.from({ length: 256 }, (_, code) => code));
+  for (const parts of [
+    ['', ''],
+    ['a', high],
+    [high, '', high],
+    ['', 'b', '', high.repeat(5)],
+  ] as [string, string][])
+    expect(joined(...parts)).toBe(parts.join(''));
 });

@@ -116,7 +116,7 @@ export class CallerLegs {
     const address = this.#options.endpoint.advertised(flow, trunk && scopeOf(trunk));
     const here = trunk === undefined ? address : namedAddress(trunk, address);
     const sips = request !== undefined && isSips(request.requestUri);
-    return ownCopy(ownContact(escapeUser(user), here, flow.transport, sips));
+    return ownContact(escapeUser(user), here, flow.transport, sips);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Who a party is, as the phones of its tenant are shown it: a number in the tenant's domain, never another tenant's. */
 import { derived } from '../../base/derived.ts';
-import { ownCopy } from '../../base/text.ts';
+import { joined, ownCopy } from '../../base/text.ts';
 import type { RoutedLeg } from '../../call/index.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
 import { normalizeNumber, plainNumber } from '../../provisioning/tenants/number.ts';
@@ -15,10 +15,9 @@ import {
   subscriberNumber,
 } from '../../sip/message/index.ts';
 
-/** `"Name" <sip:number@domain>` in octets; `name` is in octets too. */
+/** `"Name" <sip:number@domain>` in octets, as one text of its own; `name` is in octets too. */
 export function partyAddress(tenant: Tenant, number: string, name = ''): string {
-  const uri = `<sip:${escapeUser(number)}${endAt(tenant)}`;
-  return name === '' ? uri : `${quote(name)} ${uri}`;
+  return joined(name === '' ? '' : `${quote(name)} `, '<sip:', escapeUser(number), endAt(tenant));
 }
 
 const endAt = derived(({ domain }: Tenant) => ownCopy(`@${formatHost(domain)}>`));
@@ -30,7 +29,7 @@ export function ownParty(directory: Directory, tenant: Tenant, number: string): 
   if (address !== undefined) return address;
   const party = directory.member(tenant.name, number);
   if (party === undefined) return partyAddress(tenant, number);
-  const made = ownCopy(partyAddress(tenant, party.number, octetsFromText(party.name ?? '')));
+  const made = partyAddress(tenant, party.number, octetsFromText(party.name ?? ''));
   known.set(party.number, made);
   return made;
 }
@@ -47,12 +46,13 @@ export function outsideParty(
   name: string,
 ): string | undefined {
   if (number === '') return undefined;
-  for (const text of [number, name]) {
-    const comparable = normalizeNumber(text);
-    if (comparable !== undefined && directory.numberOwnedByAnother(trunkId, tenant.name, comparable)) return undefined;
-  }
-  // The leg keeps it for as long as it lasts: one text, not what it was put together from.
-  return ownCopy(partyAddress(tenant, number, name));
+  if (isAnothers(directory, tenant, trunkId, number) || isAnothers(directory, tenant, trunkId, name)) return undefined;
+  return partyAddress(tenant, number, name);
+}
+
+function isAnothers(directory: Directory, tenant: Tenant, trunkId: string, text: string): boolean {
+  const comparable = normalizeNumber(text);
+  return comparable !== undefined && directory.numberOwnedByAnother(trunkId, tenant.name, comparable);
 }
 
 /** What a trusted trunk says of the party that is connected (RFC 3325 §5). */

@@ -1,5 +1,5 @@
 import { PeerError } from '../../base/errors.ts';
-import { ownCopy } from '../../base/text.ts';
+import { joined, ownCopy } from '../../base/text.ts';
 import {
   addressValues,
   FIRST_HOPS,
@@ -129,7 +129,7 @@ export class Dialog {
     dialog.remoteAddress = response.headers.value(HeaderId.To) ?? headers.value(HeaderId.To) ?? '';
     dialog.#routeSet = routeSet ?? NO_ROUTES;
     dialog.#remoteTarget = target ?? request.requestUri;
-    dialog.#localSequence = request.cseq().sequence;
+    dialog.#localSequence = request.sequence();
     if (response.status >= 200) {
       dialog.state = 'confirmed';
       dialog.#hasTarget = routeSet !== undefined && isUsable(response, target);
@@ -214,16 +214,17 @@ export class Dialog {
   /** What an early dialog holds are slices of the messages that made it; a confirmed one may outlive them by hours, with one text of its own. */
   #keepOwnCopies(): void {
     // The calling side's own address and Call-ID are no part of a message that came.
-    const own = this.role === 'uac' ? '' : this.localAddress + this.callId;
-    const text = own + this.remoteAddress + this.#remoteTarget;
-    if (this.role === 'uas') {
-      this.localAddress = text.slice(0, this.localAddress.length);
-      this.callId = text.slice(this.localAddress.length, own.length);
-      this.localTag = within(text, this.localTag);
-    }
-    this.#remoteTarget = text.slice(own.length + this.remoteAddress.length);
-    this.remoteAddress = text.slice(own.length, own.length + this.remoteAddress.length);
+    const isCalled = this.role === 'uas';
+    const [local, callId] = isCalled ? [this.localAddress, this.callId] : ['', ''];
+    const text = joined(this.remoteAddress, this.#remoteTarget, local, callId);
+    const targetEnd = this.remoteAddress.length + this.#remoteTarget.length;
+    this.#remoteTarget = text.slice(this.remoteAddress.length, targetEnd);
+    this.remoteAddress = text.slice(0, this.remoteAddress.length);
     this.remoteTag = within(text, this.remoteTag);
+    if (!isCalled) return;
+    this.localAddress = text.slice(targetEnd, targetEnd + local.length);
+    this.callId = text.slice(targetEnd + local.length);
+    this.localTag = within(text, this.localTag);
   }
 
   /** Whether this is the dialog of these parts (§12.1). */
@@ -273,7 +274,7 @@ export class Dialog {
    * The ACK to a 2xx (§13.2.2.4): the INVITE's CSeq number, its credentials, the dialog's routes; and its body, when the 2xx held the offer.
    */
   createAck(invite: SipRequest, options: DialogRequestOptions = {}): SipRequest {
-    const ack = this.#build('ACK', invite.cseq().sequence, options);
+    const ack = this.#build('ACK', invite.sequence(), options);
     ack.headers.takeAll(invite.headers, HeaderId.Authorization);
     ack.headers.takeAll(invite.headers, HeaderId.ProxyAuthorization);
     return ack;
