@@ -131,7 +131,8 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** Numbers and names came from peers as octets; people read records. */
 function makeReadable(record: Mutable<CallRecord>): void {
-  record.sipCallIds = record.sipCallIds.map(redactedText);
+  const ids = record.sipCallIds as string[];
+  for (let index = 0; index < ids.length; index++) ids[index] = redactedText(ids[index] as string);
   record.callerNumber = redactedText(record.callerNumber);
   record.callerNumberSent = readable(record.callerNumberSent);
   record.calledNumber = redactedText(record.calledNumber);

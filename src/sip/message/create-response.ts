@@ -7,6 +7,8 @@ import { reasonPhrase } from './reason-phrase.ts';
 export interface ResponseOptions {
   /** Added to To when the request has no To tag and the status is above 100 (RFC 3261 §8.2.6.2). */
   readonly toTag?: string | undefined;
+  /** The To with its tag, where the dialog has it. */
+  readonly to?: string;
   readonly headers?: readonly (readonly [HeaderId, string])[] | undefined;
   readonly body?: string;
   readonly contentType?: string;
@@ -26,7 +28,8 @@ export function createResponse(
   const headers = response.headers;
   headers.takeAll(from, HeaderId.Via);
   headers.takeFirst(from, HeaderId.From);
-  addTo(request, headers, status, options.toTag);
+  if (options.to === undefined) addTo(request, headers, status, options.toTag);
+  else headers.add(HeaderId.To, options.to);
   headers.takeFirst(from, HeaderId.CallId);
   headers.takeFirst(from, HeaderId.CSeq);
   // §8.2.6.1: a 100 carries the request's Timestamp.

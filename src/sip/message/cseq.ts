@@ -27,6 +27,11 @@ export function readCSeqMethod(text: string, from = 0, to = text.length): string
   return locatedMethod(text);
 }
 
+/** The sequence number alone. Throws what {@link parseCSeq} throws. */
+export function readSequence(text: string, from: number, to: number): number {
+  return locate(text, from, to);
+}
+
 /** Gives the sequence number, and finds the method. */
 function locate(text: string, from: number, to: number): number {
   const end = trimEnd(text, from, to);

@@ -1,6 +1,6 @@
 import { PeerError } from '../../base/errors.ts';
 import { holdsComma, splitAddresses } from './characters.ts';
-import { type CSeq, parseCSeq, readCSeqMethod } from './cseq.ts';
+import { type CSeq, parseCSeq, readCSeqMethod, readSequence } from './cseq.ts';
 import type { Defect } from './defect.ts';
 import { HeaderId, headerName } from './header-id.ts';
 import { Headers } from './headers.ts';
@@ -86,6 +86,13 @@ abstract class Message extends Headers {
 
   cseq(): CSeq {
     return this.required(HeaderId.CSeq, parseCSeq);
+  }
+
+  /** Its number alone: what was made here keeps nothing that was read of it. */
+  sequence(): number {
+    const sequence = this.read(HeaderId.CSeq, readSequence);
+    if (sequence === undefined) throw missing(HeaderId.CSeq);
+    return sequence;
   }
 
   /**

@@ -114,7 +114,9 @@ export abstract class ServerTransactionBase<F extends Channel>
 
   /** The tag that the peer knows: of the last response with one, else the one that {@link reply} would use. */
   get sentTag(): string {
-    return this.#lastResponse?.toTag() ?? this.localTag;
+    const last = this.#lastResponse;
+    // Within a dialog it is the request's.
+    return last === undefined ? this.localTag : (this.request.toTag() ?? last.toTag() ?? this.localTag);
   }
 
   /** §9.2 wants the 200 to a CANCEL to carry the tag of the INVITE's responses. */

@@ -21,6 +21,11 @@ Contact: <sip:a@h>\r
 `;
 const request = (changed = text) => parseMessage(changed) as SipRequest;
 
+test('a To that the dialog has is taken as it is', () => {
+  const response = createResponse(request(), 180, undefined, { to: '<sip:b@h>;tag=y' });
+  expect([response.headers.fieldValues(HeaderId.To), response.toTag()]).toEqual([['<sip:b@h>;tag=y'], 'y']);
+});
+
 test('§8.2.6.2: Via, From, To, Call-ID and CSeq are the request’s; To gets a tag', () => {
   expect(
     serialize(createResponse(request(), 180, undefined, { toTag: 'x', headers: [[HeaderId.Contact, '<sip:me@h>']] })),

@@ -57,6 +57,7 @@ describe('typed fields', () => {
     request.headers.set(HeaderId.CSeq, '2 REGISTER');
     request.headers.prepend(HeaderId.Via, 'SIP/2.0/UDP zero;branch=z9hG4bK0');
     request.requestUri = 'sip:other';
+    expect(request.sequence()).toBe(request.cseq().sequence);
     expect([request.toTag(), request.cseq().sequence, request.topVia().host, request.uri()]).toMatchObject([
       'new',
       2,
@@ -122,7 +123,13 @@ describe('typed fields', () => {
 
   test('a mandatory field that is missing is the peer’s fault', () => {
     const bare = parseMessage('SIP/2.0 200 OK\r\n\r\n');
-    for (const read of [() => bare.callId(), () => bare.cseq(), () => bare.from(), () => bare.topVia()])
+    for (const read of [
+      () => bare.callId(),
+      () => bare.cseq(),
+      () => bare.sequence(),
+      () => bare.from(),
+      () => bare.topVia(),
+    ])
       expect(read).toThrow(PeerError);
     expect(bare.maxForwards()).toBeUndefined();
     // An answer finds its transaction without From and To; a request names its dialog by them.
