@@ -66,7 +66,11 @@ const LATEST_FLOWS = 64;
 
 /** libuv reads so many from a socket in one turn of the event loop; fewer mean that none is left. */
 const DATAGRAMS_PER_POLL = 32;
-const MOST_READ_AT_ONCE = 1_024;
+/**
+ * Then others have their turn: reading and refusing so many takes twice as long as messages are handled for after that. A socket that is not
+ * emptied for long is one of which nobody knows how long its datagrams have lain there.
+ */
+const MOST_READ_AT_ONCE = 4_096;
 /** Of more that lie in the socket so many are read, then handled, before the next: whoever came first is not kept waiting for the last. */
 const PORTION = 256;
 const MOST_HANDLED_AT_ONCE = 64;

@@ -109,6 +109,15 @@ describe('a turn that is taken before its time', () => {
     expect(seen).toEqual(numbered(0, 321));
   });
 
+  test('others have their turn once 4,096 were read in a row, though the socket holds more', async () => {
+    const { socket, layer } = await opened();
+    let looks = 1;
+    for (socket.read(...numbered(0, 32)); layer.takeTurns(); looks++) socket.read(...numbered(0, 32));
+    expect(looks).toBe(128);
+    socket.read(...numbered(0, 32));
+    expect(layer.takeTurns()).toBe(true);
+  });
+
   test('what the socket still holds has come after what was read, which came at the rate of before', async () => {
     const { socket, layer, came, away } = await opened();
     away(10);
