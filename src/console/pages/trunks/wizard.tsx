@@ -10,7 +10,7 @@ import { type QueryState, useQuery } from '../../client/use-query.ts';
 import { useLeaveGuard } from '../../router.tsx';
 import { t } from '../../text/index.ts';
 import { Button, ButtonLink } from '../../ui/button.tsx';
-import { FaultSummary, faultAt, faultsOf, SubmitForm } from '../../ui/form.tsx';
+import { FaultSummary, faultAt, faultsOf, SubmitForm, useWork } from '../../ui/form.tsx';
 import { Page } from '../../ui/page.tsx';
 import { say } from '../../ui/toast.tsx';
 import { PartUnread, Unread } from '../../ui/unread.tsx';
@@ -83,8 +83,9 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
   const [draft, setDraft] = useState(initial);
   const [step, setStep] = useState<Step>(first);
   const [seen, setSeen] = useState<ReadonlySet<Step>>(new Set(before === undefined ? [] : STEPS));
-  const [busy, setBusy] = useState(false);
-  const [refused, setRefused] = useState<readonly Problem[]>([]);
+  const [isAsking, setAsking] = useState(false);
+  const { busy: isSaving, faults: refused, setFaults: setRefused, run } = useWork();
+  const busy = isAsking || isSaving;
   const [saved, setSaved] = useState<TrunkView>();
   const isDirty = draft !== initial;
   useLeaveGuard(isDirty && !busy && saved === undefined, t('form.leave'));
@@ -97,7 +98,6 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
   // What was left empty at a step that nobody has been at yet is no fault yet.
   const faults = [...refused, ...checked.faults.filter((fault) => seen.has(stepOf(fault)) || isFilled(draft, fault))];
   const body = useRef<HTMLDivElement>(null);
-  const isSaving = busy && step === 'check';
   const here = useRef(step);
   here.current = step;
   const goTo = (next: Step) => {
@@ -109,17 +109,15 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
     body.current?.focus();
   };
   const next = async () => {
-    setBusy(true);
+    setAsking(true);
     const found = await checked.now();
-    setBusy(false);
+    setAsking(false);
     if (here.current !== step) return;
     if (found.every((fault) => stepOf(fault) !== step)) goTo(steps[at + 1] ?? step);
     else setSeen((known) => new Set([...known, step]));
   };
-  const save = async () => {
-    setBusy(true);
-    setRefused([]);
-    try {
+  const save = () =>
+    run(async () => {
       const trunk = trunkOf(draft, before);
       const made =
         before === undefined
@@ -128,11 +126,7 @@ function Wizard({ initial: asked, first, ...edited }: WizardProps) {
       say(t('provisioning.saved', { name: made.name }));
       setSaved(made);
       window.scrollTo(0, 0);
-    } catch (error) {
-      setRefused(faultsOf(error));
-    }
-    setBusy(false);
-  };
+    });
   if (saved !== undefined) return <Saved trunk={saved} steps={steps} isNew={before === undefined} />;
   const StepView = VIEWS[step === 'doctor' ? 'check' : step];
   const preset = presets.find(({ id }) => id === draft.brand);
