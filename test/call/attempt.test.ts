@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { StageOutcome } from '../../src/call/plan.ts';
 import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
-import { branchTo, legOptions, type Party, sdp, stages, World } from './world.ts';
+import { branchTo, legOptions, type Party, scene, sdp, stages, World } from './world.ts';
 
 /** Cancels are answered with 487, as any callee does. */
 function obeysCancel(party: Party, tag?: string): void {
@@ -17,11 +17,9 @@ test('§16.7, parallel forking: the first 2xx wins, the other branch is cancelle
   const world = new World();
   forking(world);
   const { a, b, c } = world;
-  const sent = a.call();
-  world.run();
+  const sent = a.calls();
   b.answer(b.invite, 180);
-  c.answer(c.invite, 180);
-  world.run();
+  c.answers(180);
   let reason = '';
   const loser = b.invite;
   loser.user = {
@@ -30,12 +28,10 @@ test('§16.7, parallel forking: the first 2xx wins, the other branch is cancelle
       b.answer(loser, 487);
     },
   };
-  c.answer(c.invite, 200, { body: sdp('c') });
-  world.run();
+  c.answers(200, { body: sdp('c') });
   expect(sent.final?.body).toBe(sdp('c'));
   expect(reason).toBe('SIP;cause=200;text="Call completed elsewhere"');
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
   expect(c.requests('BYE')).toHaveLength(1);
   expect(world.record.attempts.map((attempt) => attempt.cause).sort()).toEqual(['answered', 'cancelled']);
 });
@@ -48,11 +44,9 @@ test('a branch whose INVITE the serializer refuses has failed; the next stage is
     return stages([{ branches: [{ ...refused, draft }] }, { branches: [branchTo(request, 'c')] }]);
   };
   const { a, b, c } = world;
-  const sent = a.call();
-  world.run();
+  const sent = a.calls();
   expect(b.requests('INVITE')).toHaveLength(0);
-  c.answer(c.invite, 486);
-  world.run();
+  c.answers(486);
   expect(sent.final?.status).toBe(486);
   expect(world.record.attempts.map(({ cause, status }) => [cause, status])).toEqual([
     ['transport-error', 0],
@@ -65,40 +59,30 @@ test('one caller tag while nothing but ringing was relayed; each described calle
   const world = new World();
   forking(world);
   const { a, b, c } = world;
-  const sent = a.call();
-  world.run();
+  const sent = a.calls();
   b.answer(b.invite, 180);
-  c.answer(c.invite, 180);
-  world.run();
+  c.answers(180);
   expect(new Set(sent.responses.map((response) => response.toTag())).size).toBe(1);
-  b.answer(b.invite, 183, { body: sdp('early-b') });
-  world.run();
-  c.answer(c.invite, 183, { body: sdp('early-c') });
-  world.run();
+  b.answers(183, { body: sdp('early-b') });
+  c.answers(183, { body: sdp('early-c') });
   const described = sent.responses.filter((response) => response.body !== '');
   expect(described.map((response) => response.body)).toEqual([sdp('early-b'), sdp('early-c')]);
   expect(new Set(described.map((response) => response.toTag())).size).toBe(2);
   obeysCancel(b);
-  c.answer(c.invite, 200, { body: sdp('early-c') });
-  world.run();
+  c.answers(200, { body: sdp('early-c') });
   // The 2xx is in the dialog in which this callee was described.
   expect(sent.final?.toTag()).toBe(described[1]?.toTag());
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('§9.1, CANCEL racing 200: the late 2xx is acknowledged and ended with BYE, the caller has its 487', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call();
-  world.run();
-  b.answer(b.invite, 180);
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls();
+  b.answers(180);
   sent.transaction?.cancel();
   world.run(6);
   // The CANCEL is on its way to B when B answers.
-  b.answer(b.invite, 200, { body: sdp('callee') });
-  world.run();
+  b.answers(200, { body: sdp('callee') });
   expect(sent.final?.status).toBe(487);
   expect(b.acks).toHaveLength(1);
   expect(b.requests('BYE')).toHaveLength(1);
@@ -110,34 +94,26 @@ test('§13.2.2.4: both phones answer at once: one gets the call, the other an AC
   const world = new World();
   forking(world);
   const { a, b, c } = world;
-  const sent = a.call();
-  world.run();
+  const sent = a.calls();
   b.answer(b.invite, 200, { body: sdp('b') });
-  c.answer(c.invite, 200, { body: sdp('c') });
-  world.run();
+  c.answers(200, { body: sdp('c') });
   expect(sent.responses.filter((response) => response.status === 200)).toHaveLength(1);
   const [winner, loser] = sent.final?.body === sdp('b') ? [b, c] : [c, b];
   expect(loser.acks).toHaveLength(1);
   expect(loser.requests('BYE')).toHaveLength(1);
   expect(winner.requests('BYE')).toHaveLength(0);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
   expect(winner.requests('BYE')).toHaveLength(1);
 });
 
 test('§13.2.2.4, forks behind a trunk: each tag is a dialog of its own, a second 2xx is acknowledged and ended', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call();
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls();
   b.answer(b.invite, 183, { body: sdp('one') }, 'fork-1');
-  b.answer(b.invite, 183, { body: sdp('two') }, 'fork-2');
-  world.run();
+  b.answers(183, { body: sdp('two') }, 'fork-2');
   expect(new Set(sent.responses.map((response) => response.toTag())).size).toBe(2);
-  b.answer(b.invite, 200, { body: sdp('two') }, 'fork-2');
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('one') }, 'fork-1');
-  world.run();
+  b.answers(200, { body: sdp('two') }, 'fork-2');
+  b.answers(200, { body: sdp('one') }, 'fork-1');
   expect(sent.final?.body).toBe(sdp('two'));
   expect(b.requests('BYE').map((bye) => bye.toTag())).toEqual(['fork-1']);
   a.send(
@@ -160,11 +136,9 @@ test('§16.7 step 6: the best refusal is passed on: 6xx over all, busy over not 
     const world = new World();
     forking(world);
     const { a, b, c } = world;
-    const sent = a.call();
-    world.run();
+    const sent = a.calls();
     b.answer(b.invite, first);
-    c.answer(c.invite, second);
-    world.run();
+    c.answers(second);
     expect(sent.final?.status).toBe(expected);
     expect(world.settles()).toBe(true);
   }
@@ -174,10 +148,8 @@ test('a leg that is being cancelled is one that was begun, until its 487 makes a
   const world = new World();
   forking(world);
   const { a, b, c, engine } = world;
-  a.call();
-  world.run();
-  c.answer(c.invite, 180);
-  world.run();
+  a.calls();
+  c.answers(180);
   const [listed] = engine.calls.list();
   const call = engine.calls.get(listed?.id ?? '');
   const ids = [b.invite, c.invite].map(({ request }) => request.callId());
@@ -187,8 +159,7 @@ test('a leg that is being cancelled is one that was begun, until its 487 makes a
   world.run(100);
   expect(call?.record.attempts.map(({ callId }) => callId)).toEqual(ids.slice(0, 1));
   expect(call?.begunLegs().map(({ callId }) => callId)).toEqual(ids.slice(1));
-  c.answer(c.invite, 487);
-  world.run();
+  c.answers(487);
   expect(call?.record.attempts.map(({ callId }) => callId)).toEqual(ids);
   expect(world.settles()).toBe(true);
 });
@@ -197,21 +168,17 @@ test('§16.7 step 5: a 6xx ends the search: the other branches are cancelled', (
   const world = new World();
   forking(world);
   const { a, b, c, network } = world;
-  const sent = a.call();
-  world.run();
-  c.answer(c.invite, 180);
-  world.run();
+  const sent = a.calls();
+  c.answers(180);
   obeysCancel(c);
-  b.answer(b.invite, 603);
-  world.run();
+  b.answers(603);
   expect(sent.final?.status).toBe(603);
   expect(network.count('engine>c CANCEL')).toBe(1);
   expect(world.settles()).toBe(true);
 });
 
 test('route advance: the caller rings on one dialog while the second trunk is tried, and hears nothing of the first one’s 503', () => {
-  const world = new World();
-  const { a, b, c, engine } = world;
+  const { world, a, b, c, engine } = scene();
   const outcomes: StageOutcome[] = [];
   engine.plan = (request) =>
     stages(
@@ -222,21 +189,15 @@ test('route advance: the caller rings on one dialog while the second trunk is tr
       {},
       outcomes,
     );
-  const sent = a.call();
-  world.run();
-  b.answer(b.invite, 180);
-  world.run();
-  b.answer(b.invite, 503, { headers: [[HeaderId.RetryAfter, '30 (maintenance)']] });
-  world.run();
-  c.answer(c.invite, 180);
-  world.run();
-  c.answer(c.invite, 200, { body: sdp('c') });
-  world.run();
+  const sent = a.calls();
+  b.answers(180);
+  b.answers(503, { headers: [[HeaderId.RetryAfter, '30 (maintenance)']] });
+  c.answers(180);
+  c.answers(200, { body: sdp('c') });
   expect(sent.statuses).toEqual([180, 180, 200]);
   expect(new Set(sent.responses.map((response) => response.toTag())).size).toBe(1);
   expect(outcomes).toMatchObject([{ status: 503, cause: 'response', retryAfterSeconds: 30, trunkId: '1' }]);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
   expect(world.record.attempts).toMatchObject([
     { trunkId: '1', status: 503, retryAfterSeconds: 30 },
     { trunkId: '2', status: 200 },
@@ -245,19 +206,15 @@ test('route advance: the caller rings on one dialog while the second trunk is tr
 
 test('behaviour 14: after early media of a trunk there is no next route, unless the trunk opts in', () => {
   for (const earlyMediaFailover of [false, true]) {
-    const world = new World();
-    const { a, b, c, engine } = world;
+    const { world, a, b, c, engine } = scene();
     engine.plan = (request) =>
       stages([
         { branches: [branchTo(request, 'b', { trunkId: '1', options: { ...legOptions(), earlyMediaFailover } })] },
         { branches: [branchTo(request, 'c')] },
       ]);
-    const sent = a.call();
-    world.run();
-    b.answer(b.invite, 183, { body: sdp('early') });
-    world.run();
-    b.answer(b.invite, 503);
-    world.run();
+    const sent = a.calls();
+    b.answers(183, { body: sdp('early') });
+    b.answers(503);
     expect(c.invites).toHaveLength(earlyMediaFailover ? 1 : 0);
     if (earlyMediaFailover) c.answer(c.invite, 486);
     world.run();
@@ -267,19 +224,15 @@ test('behaviour 14: after early media of a trunk there is no next route, unless 
 });
 
 test('RFC 3263 §4.3: silence and 503 of one target lead to the next one of the same branch, unseen by the caller', () => {
-  const world = new World();
-  const { a, b, c, engine, network } = world;
+  const { world, a, b, c, engine, network } = scene();
   engine.plan = (request) => stages([{ branches: [branchTo(request, ['nowhere', 'b', 'c'])] }]);
   network.silenced.add('nowhere');
   const sent = a.call();
   world.run(33_000);
-  b.answer(b.invite, 503);
-  world.run();
-  c.answer(c.invite, 200, { body: sdp('c') });
-  world.run();
+  b.answers(503);
+  c.answers(200, { body: sdp('c') });
   expect(sent.final?.body).toBe(sdp('c'));
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
   expect(world.record.attempts.map((attempt) => [attempt.target, attempt.cause])).toEqual([
     ['udp:nowhere:5060', 'timeout'],
     ['udp:b:5060', 'response'],
@@ -289,27 +242,22 @@ test('RFC 3263 §4.3: silence and 503 of one target lead to the next one of the 
 });
 
 test('§13.2.2.4: a target that answers after it was given up is told that nobody is there', () => {
-  const world = new World();
-  const { a, b, c, engine, network } = world;
+  const { world, a, b, c, engine, network } = scene();
   engine.plan = (request) => stages([{ branches: [branchTo(request, ['b', 'c'])] }]);
   let deaf = true;
   network.drops = (from) => deaf && from === 'b';
   a.call();
   world.run(33_000);
-  c.answer(c.invite, 200, { body: sdp('c') });
-  world.run();
+  c.answers(200, { body: sdp('c') });
   deaf = false;
-  b.answer(b.invite, 200, { body: sdp('b') });
-  world.run();
+  b.answers(200, { body: sdp('b') });
   expect(b.acks).toHaveLength(1);
   expect(b.requests('BYE')).toHaveLength(1);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('a stage’s ring time ends it: its branches are cancelled and the next stage rings', () => {
-  const world = new World();
-  const { a, b, c, engine } = world;
+  const { world, a, b, c, engine } = scene();
   const outcomes: StageOutcome[] = [];
   engine.plan = (request) =>
     stages(
@@ -317,62 +265,50 @@ test('a stage’s ring time ends it: its branches are cancelled and the next sta
       {},
       outcomes,
     );
-  const sent = a.call();
-  world.run();
+  const sent = a.calls();
   b.answer(b.invite, 180);
   obeysCancel(b);
   world.run(10_100);
   expect(outcomes).toMatchObject([{ status: 480, cause: 'ring-timeout' }]);
-  c.answer(c.invite, 200, { body: sdp('c') });
-  world.run();
+  c.answers(200, { body: sdp('c') });
   expect(sent.final?.status).toBe(200);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('capacity: a branch without room is passed over; what was reserved is given back once, at the end of the call', () => {
-  const world = new World();
-  const { a, c, engine } = world;
+  const { world, a, c, engine } = scene();
   const ends: unknown[] = [];
   engine.plan = (request) =>
     stages([
       { branches: [branchTo(request, 'b', { onStart: () => false, onEnd: () => ends.push('b') })] },
       { branches: [branchTo(request, 'c', { onStart: () => true, onEnd: (outcome) => ends.push(outcome) })] },
     ]);
-  a.call();
-  world.run();
-  c.answer(c.invite, 200, { body: sdp('c') });
-  world.run();
+  a.calls();
+  c.answers(200, { body: sdp('c') });
   expect(ends).toEqual([]);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
   expect(ends).toEqual(['answered']);
   expect(world.record.attempts.map((attempt) => attempt.cause)).toEqual(['capacity', 'answered']);
 });
 
 test('a resolver that answers later, or not at all, or with nothing, is a stage like any other', async () => {
-  const world = new World();
-  const { a, b, engine } = world;
+  const { world, a, b, engine } = scene();
   engine.plan = (request) =>
     stages([
       { branches: [branchTo(request, 'b', { resolve: () => Promise.reject(new Error('no DNS')) })] },
       { branches: [branchTo(request, 'b', { resolve: () => [] })] },
       { branches: [branchTo(request, 'b', { resolve: async () => [{ transport: 'udp', address: 'b', port: 5060 }] })] },
     ]);
-  const sent = a.call();
-  world.run();
+  const sent = a.calls();
   for (let turn = 0; turn < 10; turn++) await Promise.resolve();
   world.run();
-  b.answer(b.invite, 200, { body: sdp('b') });
-  world.run();
+  b.answers(200, { body: sdp('b') });
   expect(sent.final?.status).toBe(200);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('a caller that cancels while a target is being resolved leaves nothing behind', async () => {
-  const world = new World();
-  const { a, b, engine } = world;
+  const { world, a, b, engine } = scene();
   let found: (targets: []) => void = () => {};
   engine.plan = (request) =>
     stages([
@@ -450,8 +386,7 @@ test('a plan that never ends is ended', () => {
 });
 
 test('a plan’s own last word is said as it is, with its header fields; Retry-After stands once', () => {
-  const world = new World();
-  const { a, b, engine } = world;
+  const { world, a, b, engine } = scene();
   let asked = 0;
   engine.plan = (request) => ({
     ...stages([]),
@@ -460,10 +395,8 @@ test('a plan’s own last word is said as it is, with its header fields; Retry-A
         ? { branches: [branchTo(request, 'b')] }
         : { status: 503, reason: 'No Trunk', headers: [[HeaderId.RetryAfter, '7']] as const },
   });
-  const sent = a.call();
-  world.run();
-  b.answer(b.invite, 407);
-  world.run();
+  const sent = a.calls();
+  b.answers(407);
   expect(sent.final).toMatchObject({ status: 503, reason: 'No Trunk' });
   expect(sent.final?.headers.fieldValues(HeaderId.RetryAfter)).toEqual(['7']);
   expect(world.settles()).toBe(true);

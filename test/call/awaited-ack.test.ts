@@ -1,19 +1,16 @@
 import { expect, test } from 'vitest';
 import { HeaderId } from '../../src/sip/message/index.ts';
-import { type Party, type Sent, sdp, World } from './world.ts';
+import { type Party, type Sent, scene, sdp, type World } from './world.ts';
 
 const HOLD = `${sdp('callee')}a=sendonly\r\n`;
 const ALLOWS_UPDATE = [[HeaderId.Allow, 'INVITE, UPDATE']] as const;
 
 /** B has answered and has its ACK; A's ACK is not there yet. */
 function answeredTooFast(): { world: World; call: Sent } {
-  const world = new World();
-  const { a, b } = world;
+  const { world, a, b } = scene();
   a.ackBody = null;
-  const call = a.call({ body: sdp('caller'), headers: ALLOWS_UPDATE });
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('callee'), headers: ALLOWS_UPDATE });
-  world.run();
+  const call = a.calls({ body: sdp('caller'), headers: ALLOWS_UPDATE });
+  b.answers(200, { body: sdp('callee'), headers: ALLOWS_UPDATE });
   expect(b.acks).toHaveLength(1);
   a.onRequest = (transaction, request) => {
     if (request.method === 'INVITE' || request.method === 'UPDATE')
@@ -39,8 +36,7 @@ test('§14.2: a re-INVITE that comes before the other party’s ACK waits for it
   expect(a.invite.request.body).toBe(HOLD);
   expect(sent.final?.status).toBe(200);
   expect(sent.final?.body).toBe(sdp('caller-changed'));
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('an UPDATE with an offer waits for that ACK just the same', () => {
@@ -54,8 +50,7 @@ test('an UPDATE with an offer waits for that ACK just the same', () => {
   world.run();
   expect(a.requests('UPDATE')[0]?.body).toBe(HOLD);
   expect(sent.final?.body).toBe(sdp('caller-changed'));
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('it waits a few seconds at most: then 491, and the session is as it was', () => {
@@ -67,11 +62,9 @@ test('it waits a few seconds at most: then 491, and the session is as it was', (
   a.ackBody = undefined;
   acknowledge(a, call);
   world.run();
-  const again = b.send('INVITE', { body: HOLD });
-  world.run();
+  const again = b.sends('INVITE', { body: HOLD });
   expect(again.final?.status).toBe(200);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('a second one meanwhile is 500 (§14.2), and CANCEL ends the first with 487', () => {
@@ -89,8 +82,7 @@ test('a second one meanwhile is 500 (§14.2), and CANCEL ends the first with 487
   acknowledge(a, call);
   world.run();
   expect(a.requests('INVITE')).toHaveLength(0);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('glare stays glare: a re-INVITE of the party that owes the ACK is no ACK, and whoever waits gets 491 or goes on', () => {
@@ -105,8 +97,7 @@ test('glare stays glare: a re-INVITE of the party that owes the ACK is no ACK, a
   acknowledge(a, call);
   world.run();
   expect(waiting.final?.status).toBe(200);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('§15.1.2: whichever side hangs up meanwhile, the waiting re-INVITE is answered 487 and nothing is left', () => {

@@ -8,7 +8,7 @@ import { ReliableRelay } from '../../src/call/reliable-relay.ts';
 import { SessionKeeper } from '../../src/call/session-keeper.ts';
 import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
 import { RelayedWorld, wish, withMedia } from './relayed-world.ts';
-import { branchTo, legOptions, rejecting, sdp, stages, World } from './world.ts';
+import { branchTo, legOptions, rejecting, scene, sdp, stages, World } from './world.ts';
 
 test.each([
   ['the phrase of its status, which is a constant and is not copied', undefined, 'Temporarily Unavailable', 0],
@@ -30,12 +30,10 @@ test.each([
 
 /** A call that another node has, or one of its own, whose phone rings and says 487 when the test does. */
 function cancelledWhileRinging(peerNode?: string) {
-  const world = new World();
-  const { a, b } = world;
+  const { world, a, b } = scene();
   const facts = { direction: 'outbound', caller: 'caller', called: 'callee', ...(peerNode && { peerNode }) } as const;
   world.engine.plan = (request) => stages([{ branches: [branchTo(request, 'b')] }], { facts, ringTimeoutMs: 5_000 });
-  const sent = a.call();
-  world.run();
+  const sent = a.calls();
   b.answer(b.invite, 180);
   b.invite.user = { onCancel: () => {} };
   world.run();
@@ -69,8 +67,7 @@ describe('another node cancels what it has ring here (RFC 3261 §16.10)', () => 
     b.onRequest = (_transaction, request) => {
       if (request.method === 'BYE') before = sent.final;
     };
-    b.answer(b.invite, 200, { body: sdp('callee') });
-    world.run();
+    b.answers(200, { body: sdp('callee') });
     expect(before).toBeUndefined();
     expect(sent.final?.status).toBe(487);
     expect(world.settles()).toBe(true);
@@ -156,8 +153,7 @@ describe('a defect that no message’s boundary catches ends its call, is counte
     expect(engine.calls.counters.live).toBe(1);
     expect(engine.ended).toMatchObject([{ endReason: 'defect', endedBy: 'engine' }]);
     expect(sent.final?.status).toBeGreaterThanOrEqual(480);
-    const bye = a.send('BYE', {}, talk);
-    world.run();
+    const bye = a.sends('BYE', {}, talk);
     expect(bye.final?.status).toBe(200);
     expect(engine.ended.map(({ endReason }) => endReason)).toEqual(['defect', 'bye']);
     world.settles();
@@ -265,8 +261,7 @@ describe('a defect at a timer of what is under way in a call ends it, and is cou
         b.onRequest = (transaction, request) => {
           if (request.method === 'INVITE') b.answer(transaction, 200, { body: sdp('b') });
         };
-        a.send('REFER', { headers: [[HeaderId.ReferTo, '<sip:300@engine>']] });
-        world.run();
+        a.sends('REFER', { headers: [[HeaderId.ReferTo, '<sip:300@engine>']] });
         c.answer(c.invite, 200, { body: sdp('c') });
       }),
     ],

@@ -9,7 +9,7 @@ import {
   withoutMethod,
 } from '../../src/call/capabilities.ts';
 import { HeaderId, Headers, SipRequest, SipResponse } from '../../src/sip/message/index.ts';
-import { sdp, World } from './world.ts';
+import { scene, sdp } from './world.ts';
 
 function allow(...values: string[]): Headers {
   const headers = new Headers();
@@ -76,14 +76,10 @@ test('the Allow of a drafted INVITE promises what its caller can do', () => {
 });
 
 test('18x, 2xx, re-INVITE, UPDATE and OPTIONS on a leg say what its own peer’s other side can do', () => {
-  const world = new World();
-  const { a, b } = world;
-  const call = a.call({ body: sdp('caller'), headers: [[HeaderId.Allow, 'INVITE, UPDATE, INFO']] });
-  world.run();
-  b.answer(b.invite, 180, { headers: [[HeaderId.Allow, 'INVITE, MESSAGE']] });
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('callee'), headers: [[HeaderId.Allow, 'INVITE, MESSAGE']] });
-  world.run();
+  const { world, a, b } = scene();
+  const call = a.calls({ body: sdp('caller'), headers: [[HeaderId.Allow, 'INVITE, UPDATE, INFO']] });
+  b.answers(180, { headers: [[HeaderId.Allow, 'INVITE, MESSAGE']] });
+  b.answers(200, { body: sdp('callee'), headers: [[HeaderId.Allow, 'INVITE, MESSAGE']] });
   const [ringing, answer] = call.responses.slice(-2).map((response) => response.headers.value(HeaderId.Allow));
   expect(ringing).toBe('INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, REFER, MESSAGE');
   expect(answer).toBe('INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, MESSAGE');
@@ -93,12 +89,10 @@ test('18x, 2xx, re-INVITE, UPDATE and OPTIONS on a leg say what its own peer’s
   };
   const refresh = b.send('UPDATE');
   const options = b.send('OPTIONS');
-  const reinvite = a.send('INVITE', { body: sdp('again') });
-  world.run();
+  const reinvite = a.sends('INVITE', { body: sdp('again') });
   expect(refresh.final?.headers.value(HeaderId.Allow)).toBe(ofA);
   expect(options.final?.headers.value(HeaderId.Allow)).toBe(ofA);
   expect(b.invite.request.headers.value(HeaderId.Allow)).toBe(ofA);
   expect(reinvite.final?.headers.value(HeaderId.Allow)).toBe(answer);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });

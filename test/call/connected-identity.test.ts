@@ -35,10 +35,8 @@ function begin(caller: LegOptions, callee: LegOptions): World {
 
 function connect(world: World, content: Content = {}) {
   const { a, b } = world;
-  const call = a.call({ body: sdp('a'), headers: UPDATES });
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('b'), ...content, headers: [...UPDATES, ...(content.headers ?? [])] });
-  world.run();
+  const call = a.calls({ body: sdp('a'), headers: UPDATES });
+  b.answers(200, { body: sdp('b'), ...content, headers: [...UPDATES, ...(content.headers ?? [])] });
   for (const party of [a, b, world.c]) answersOffers(party);
   return call;
 }
@@ -58,15 +56,12 @@ function end(world: World): void {
 test('RFC 3325 §5: what a trusted trunk asserts in 18x and 2xx reaches the phone, each answer its own', () => {
   const world = begin(phone(A, 'a'), trunk);
   const { a, b } = world;
-  const call = a.call();
-  world.run();
-  b.answer(b.invite, 180, { headers: [[HeaderId.PAssertedIdentity, '"Desk" <sip:+4420@carrier>']] });
-  world.run();
-  b.answer(b.invite, 200, {
+  const call = a.calls();
+  b.answers(180, { headers: [[HeaderId.PAssertedIdentity, '"Desk" <sip:+4420@carrier>']] });
+  b.answers(200, {
     body: sdp('b'),
     headers: [[HeaderId.PAssertedIdentity, '<sip:+4421@carrier>, <tel:+4421>']],
   });
-  world.run();
   expect(call.responses.filter(({ status }) => status > 100).map(shown)).toEqual([
     '"Desk" <sip:+4420@carrier>',
     '<sip:+4421@carrier>',
@@ -126,26 +121,21 @@ test('RFC 4916, RFC 5876: the trunk’s party changes in mid-call: by re-INVITE,
   connect(world);
   const { a, b } = world;
   const says = (number: string): Content => ({ headers: [[HeaderId.PAssertedIdentity, `<sip:${number}@carrier>`]] });
-  b.send('INVITE', { body: sdp('again'), ...says('1') });
-  world.run();
+  b.sends('INVITE', { body: sdp('again'), ...says('1') });
   expect(shown(a.invite.request)).toBe('<sip:1@carrier>');
   a.onRequest = (transaction, request) => {
     if (request.method === 'UPDATE') a.answer(transaction, 200, request.body === '' ? {} : { body: sdp('a') });
   };
-  b.send('UPDATE', { body: sdp('again'), ...says('2') });
-  world.run();
+  b.sends('UPDATE', { body: sdp('again'), ...says('2') });
   expect(shown(a.requests('UPDATE').at(-1))).toBe('<sip:2@carrier>');
-  b.send('UPDATE', says('3'));
-  world.run();
+  b.sends('UPDATE', says('3'));
   expect(shown(a.requests('UPDATE').at(-1))).toBe('<sip:3@carrier>');
   expect(a.requests('UPDATE').at(-1)?.body).toBe('');
   // The same again is no news.
   const before = a.requests('UPDATE').length;
-  b.send('UPDATE', says('3'));
-  world.run();
+  b.sends('UPDATE', says('3'));
   expect(a.requests('UPDATE')).toHaveLength(before);
-  b.send('UPDATE', { headers: [[HeaderId.Privacy, 'id']] });
-  world.run();
+  b.sends('UPDATE', { headers: [[HeaderId.Privacy, 'id']] });
   expect(shown(a.requests('UPDATE').at(-1))).toBe('"Anonymous" <sip:anonymous@anonymous.invalid>');
   expect(privacyOf(a.requests('UPDATE').at(-1))).toBe('id');
   end(world);
@@ -157,17 +147,14 @@ test.each([422, 405])(
     const sessionTimer = { intervalSeconds: 180, minSeconds: 90, refresher: 'local' } as const;
     const world = begin({ ...phone(A, 'a'), sessionTimer }, trunk);
     const { a, b } = world;
-    a.call({ body: sdp('a'), headers: [...UPDATES, [HeaderId.Supported, 'timer']] });
-    world.run();
-    b.answer(b.invite, 200, { body: sdp('b'), headers: UPDATES });
-    world.run();
+    a.calls({ body: sdp('a'), headers: [...UPDATES, [HeaderId.Supported, 'timer']] });
+    b.answers(200, { body: sdp('b'), headers: UPDATES });
     a.onRequest = (transaction) => {
       if (a.requests('UPDATE').length > 1 || transaction.request.method === 'INVITE')
         a.answer(transaction, 200, { body: sdp('a') });
       else a.answer(transaction, status, { headers: [[HeaderId.MinSE, '600']] });
     };
-    b.send('UPDATE', { body: sdp('again'), headers: [[HeaderId.PAssertedIdentity, '<sip:2@carrier>']] });
-    world.run();
+    b.sends('UPDATE', { body: sdp('again'), headers: [[HeaderId.PAssertedIdentity, '<sip:2@carrier>']] });
     const again = status === 422 ? a.requests('UPDATE').at(-1) : a.invite.request;
     expect(shown(again)).toBe('<sip:2@carrier>');
     expect(a.requests('UPDATE')).toHaveLength(status === 422 ? 2 : 1);
@@ -179,10 +166,8 @@ test('after a blind transfer the transferee is told who it talks to now', () => 
   const world = begin(phone(A, 'a'), phone(B, 'b'));
   connect(world);
   const { a, b, c } = world;
-  a.send('REFER', { headers: [[HeaderId.ReferTo, '<sip:103@engine>']] });
-  world.run();
-  c.answer(c.invite, 200, { body: sdp('c') });
-  world.run();
+  a.sends('REFER', { headers: [[HeaderId.ReferTo, '<sip:103@engine>']] });
+  c.answers(200, { body: sdp('c') });
   expect(shown(b.invite.request)).toBe(C);
   end(world);
 });
@@ -195,14 +180,11 @@ test('after an attended transfer both phones are told of each other; an anonymou
     const toB = a.dialog;
     engine.plan = (request) =>
       stages([{ branches: [branchTo(request, 'c', { options: phone(C, 'c') })] }], { callerLeg: phone(A, 'a') });
-    a.call({ body: sdp('a') });
-    world.run();
-    c.answer(c.invite, 200, { body: sdp('c') });
-    world.run();
+    a.calls({ body: sdp('a') });
+    c.answers(200, { body: sdp('c') });
     const { callId, remoteTag, localTag } = a.dialog;
     const replaces = encodeURIComponent(`${callId};to-tag=${remoteTag};from-tag=${localTag}`);
-    a.send('REFER', { headers: [[HeaderId.ReferTo, `<sip:103@engine?Replaces=${replaces}>`]] }, toB);
-    world.run();
+    a.sends('REFER', { headers: [[HeaderId.ReferTo, `<sip:103@engine?Replaces=${replaces}>`]] }, toB);
     expect(shown(b.invite.request)).toBe(C);
     expect(shown(c.invite.request)).toBe(anonymous ? '"Anonymous" <sip:anonymous@anonymous.invalid>' : B);
     expect(privacyOf(c.invite.request)).toBe(anonymous ? 'id' : undefined);
@@ -215,18 +197,16 @@ test('whoever takes a call over, ringing or answered, is shown to the other side
     const world = begin(phone(A, 'a'), phone(B, 'b'));
     const { a, b, c, engine } = world;
     engine.newcomer = phone(C, 'c');
-    const call = a.call({ body: sdp('a'), headers: UPDATES });
-    world.run();
+    const call = a.calls({ body: sdp('a'), headers: UPDATES });
     b.answer(b.invite, answered ? 200 : 180, answered ? { body: sdp('b') } : {});
     b.invite.user = { onCancel: () => b.answer(b.invite, 487) };
     world.run();
     answersOffers(a);
     const { callId, localTag, remoteTag } = b.dialog;
-    const taken = c.call({
+    const taken = c.calls({
       body: sdp('c'),
       headers: [[HeaderId.Replaces, `${callId};to-tag=${remoteTag};from-tag=${localTag}`]],
     });
-    world.run();
     expect(taken.final?.status).toBe(200);
     expect(shown(taken.final)).toBe(A);
     expect(shown(answered ? a.invite.request : call.final)).toBe(C);

@@ -2,19 +2,16 @@ import { expect, test } from 'vitest';
 import type { Leg } from '../../src/call/leg.ts';
 import type { CallPeers } from '../../src/call/ports.ts';
 import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
-import { type Content, type Party, sdp, World } from './world.ts';
+import { type Content, type Party, scene, sdp, World } from './world.ts';
 
 const HOLD = `${sdp('caller')}a=sendonly\r\n`;
 const T38 = sdp('caller', 'image 4000 udptl t38');
 
 /** A call between A and B; `allow` is what each says that it allows. */
 function connected(allow: { a?: string; b?: string } = {}): World {
-  const world = new World();
-  const { a, b } = world;
-  a.call({ body: sdp('caller'), ...allowing(allow.a) });
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('callee'), ...allowing(allow.b) });
-  world.run();
+  const { world, a, b } = scene();
+  a.calls({ body: sdp('caller'), ...allowing(allow.a) });
+  b.answers(200, { body: sdp('callee'), ...allowing(allow.b) });
   return world;
 }
 
@@ -40,8 +37,7 @@ test('§14: hold and T.38 re-INVITEs cross octet for octet, each leg with its ow
     const { a, b } = world;
     answersReinvite(b);
     const acksBefore = b.acks.length;
-    const sent = a.send('INVITE', { body });
-    world.run();
+    const sent = a.sends('INVITE', { body });
     expect(b.invite.request.body).toBe(body);
     expect(b.invite.request.cseq().sequence).toBe(2);
     expect(sent.final?.body).toBe(sdp('changed'));
@@ -54,8 +50,7 @@ test('a re-INVITE of the callee goes the other way', () => {
   const world = connected();
   const { a, b } = world;
   answersReinvite(a);
-  const sent = b.send('INVITE', { body: HOLD });
-  world.run();
+  const sent = b.sends('INVITE', { body: HOLD });
   expect(a.invite.request.body).toBe(HOLD);
   expect(sent.final?.status).toBe(200);
   hangUp(world);
@@ -66,8 +61,7 @@ test('a re-INVITE without offer: the answer travels in the ACK (RFC 3261 §14.1,
   const { a, b } = world;
   answersReinvite(b, 200, sdp('fresh-offer'));
   a.ackBody = sdp('late-answer');
-  const sent = a.send('INVITE');
-  world.run();
+  const sent = a.sends('INVITE');
   expect(sent.final?.body).toBe(sdp('fresh-offer'));
   expect(b.acks.at(-1)?.body).toBe(sdp('late-answer'));
   hangUp(world);
@@ -78,12 +72,10 @@ test('a failed re-INVITE changes nothing: 488, 491 and 603 are passed on, 408 is
     const world = connected();
     const { a, b } = world;
     answersReinvite(b, status);
-    const sent = a.send('INVITE', { body: HOLD });
-    world.run();
+    const sent = a.sends('INVITE', { body: HOLD });
     expect(sent.final?.status).toBe(status === 408 ? 504 : status);
     answersReinvite(b);
-    const again = a.send('INVITE', { body: HOLD });
-    world.run();
+    const again = a.sends('INVITE', { body: HOLD });
     expect(again.final?.status).toBe(200);
     hangUp(world);
     expect(world.record.endedBy).toBe('caller');
@@ -98,10 +90,8 @@ test('RFC 3262 §3: whoever requires 100rel of a re-INVITE is sent no provisiona
     b.answer(transaction, 180);
     b.answer(transaction, 200, { body: sdp('b') });
   };
-  const plain = a.send('INVITE', { body: HOLD });
-  world.run();
-  const required = a.send('INVITE', { body: HOLD, headers: [[HeaderId.Require, '100rel']] });
-  world.run();
+  const plain = a.sends('INVITE', { body: HOLD });
+  const required = a.sends('INVITE', { body: HOLD, headers: [[HeaderId.Require, '100rel']] });
   expect([plain.statuses, required.statuses].map((each) => each.filter((status) => status > 100))).toEqual([
     [180, 200],
     [200],
@@ -125,8 +115,7 @@ test('§12.2.1.2: a re-INVITE answered 481 ends the call for both', () => {
   const world = connected();
   const { a, b } = world;
   answersReinvite(b, 481);
-  const sent = a.send('INVITE', { body: HOLD });
-  world.run();
+  const sent = a.sends('INVITE', { body: HOLD });
   expect(sent.final?.status).toBe(481);
   expect(a.requests('BYE')).toHaveLength(1);
   expect(world.settles()).toBe(true);
@@ -201,8 +190,7 @@ test('§15.1.2: BYE while a re-INVITE is under way: the re-INVITE is answered 48
   };
   const sent = a.send('INVITE', { body: HOLD });
   world.run(300);
-  b.send('BYE');
-  world.run();
+  b.sends('BYE');
   expect(sent.final?.status).toBe(487);
   expect(a.requests('BYE')).toHaveLength(1);
   expect(world.settles()).toBe(true);
@@ -227,14 +215,12 @@ test('a re-INVITE given up with 487 stays answered: the late final response of t
   };
   const sent = a.send('INVITE', { body: HOLD });
   world.run(300);
-  b.send('BYE');
-  world.run();
+  b.sends('BYE');
   expect(sent.final?.status).toBe(487);
   const leg = [...legs].find((each) => each.isCallerSide);
   // As after a transfer: the engine’s own offer to the sender is under way by now.
   leg?.offers.request('local', 'INVITE', true);
-  b.answer(b.invite, 487);
-  world.run();
+  b.answers(487);
   expect(leg?.offers.offeredBy).toBe('local');
   expect(leg?.offers.judge('INVITE', true)?.status).toBe(491);
   expect(world.settles()).toBe(true);
@@ -246,16 +232,14 @@ test('RFC 3311: an UPDATE with an offer is relayed with its answer; crossing one
   b.onRequest = (transaction, request) => {
     if (request.method === 'UPDATE') b.answer(transaction, 200, { body: sdp('updated') });
   };
-  const sent = a.send('UPDATE', { body: HOLD });
-  world.run();
+  const sent = a.sends('UPDATE', { body: HOLD });
   expect(b.requests('UPDATE')[0]?.body).toBe(HOLD);
   expect(sent.final?.body).toBe(sdp('updated'));
   a.onRequest = (transaction, request) => {
     if (request.method === 'UPDATE') transaction.reply(491);
   };
   const fromA = a.send('UPDATE', { body: HOLD });
-  const fromB = b.send('UPDATE', { body: HOLD });
-  world.run();
+  const fromB = b.sends('UPDATE', { body: HOLD });
   expect(fromB.final?.status).toBe(491);
   expect([200, 491]).toContain(fromA.final?.status);
   hangUp(world);
@@ -312,8 +296,7 @@ test('an UPDATE whose offer went in a re-INVITE: a refusal passes, glare is 491,
   const world = connected({ a: 'UPDATE' });
   const { a, b } = world;
   answersReinvite(b, 488);
-  const refused = a.send('UPDATE', { body: HOLD });
-  world.run();
+  const refused = a.sends('UPDATE', { body: HOLD });
   expect(refused.final?.status).toBe(488);
   b.onRequest = (transaction, request) => {
     if (request.method === 'INVITE') b.answer(transaction, 180);
@@ -329,8 +312,7 @@ test('an UPDATE whose offer went in a re-INVITE: a refusal passes, glare is 491,
   expect(unanswered.final?.status).toBe(504);
   // The sender was told that nothing has changed; a 2xx that crosses is acknowledged all the same.
   const acksBefore = b.acks.length;
-  b.answer(b.invite, 200, { body: sdp('late') });
-  world.run();
+  b.answers(200, { body: sdp('late') });
   expect(b.acks).toHaveLength(acksBefore + 1);
   hangUp(world);
 });
@@ -341,15 +323,13 @@ test.each([
 ])(
   'while the callee rings, the offer of an UPDATE that it %s is 488: there is no re-INVITE yet',
   (_, allowed, asked) => {
-    const world = new World();
-    const { a, b } = world;
+    const { world, a, b } = scene();
     b.onRequest = (transaction, request) => {
       if (request.method === 'UPDATE') transaction.reply(501);
       if (request.method === 'PRACK') transaction.reply(200);
     };
-    a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
-    world.run();
-    b.answer(b.invite, 183, {
+    a.calls({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
+    b.answers(183, {
       body: sdp('early'),
       headers: [
         [HeaderId.Require, '100rel'],
@@ -357,48 +337,36 @@ test.each([
         [HeaderId.Allow, allowed],
       ],
     });
-    world.run();
-    a.send('PRACK', { headers: [[HeaderId.RAck, '1 1 INVITE']] });
-    world.run();
-    const sent = a.send('UPDATE', { body: HOLD });
-    world.run();
+    a.sends('PRACK', { headers: [[HeaderId.RAck, '1 1 INVITE']] });
+    const sent = a.sends('UPDATE', { body: HOLD });
     expect(sent.final?.status).toBe(488);
     expect(b.requests('UPDATE')).toHaveLength(asked);
-    b.answer(b.invite, 200);
-    world.run();
+    b.answers(200);
     hangUp(world);
   },
 );
 
 test('§15: BYE of a callee in an early dialog is 481: nothing ends, and the callee may still answer', () => {
   for (const status of [180, 183]) {
-    const world = new World();
-    const { a, b } = world;
-    const call = a.call();
-    world.run();
-    b.answer(b.invite, status, status === 183 ? { body: sdp('early') } : {});
-    world.run();
-    const bye = b.send('BYE');
-    world.run();
+    const { world, a, b } = scene();
+    const call = a.calls();
+    b.answers(status, status === 183 ? { body: sdp('early') } : {});
+    const bye = b.sends('BYE');
     expect(bye.final?.status).toBe(481);
     expect(call.final).toBeUndefined();
-    b.answer(b.invite, 200, { body: sdp('callee') });
-    world.run();
+    b.answers(200, { body: sdp('callee') });
     expect(call.final?.status).toBe(200);
     hangUp(world);
   }
 });
 
 test('§15: BYE of the caller in its early dialog ends the call: 200, 487 to its INVITE, CANCEL to the callee', () => {
-  const world = new World();
-  const { a, b, network } = world;
-  const call = a.call();
-  world.run();
+  const { world, a, b, network } = scene();
+  const call = a.calls();
   b.answer(b.invite, 180);
   b.invite.user = { onCancel: () => b.answer(b.invite, 487) };
   world.run();
-  const bye = a.send('BYE');
-  world.run();
+  const bye = a.sends('BYE');
   expect(bye.final?.status).toBe(200);
   expect(call.final?.status).toBe(487);
   expect(network.count('engine>b CANCEL')).toBe(1);
@@ -408,12 +376,10 @@ test('§15: BYE of the caller in its early dialog ends the call: 200, 487 to its
 test('RFC 3311 §5.1: an UPDATE without offer refreshes the target of its own leg and disturbs nobody', () => {
   const world = connected();
   const { a, b } = world;
-  const sent = a.send('UPDATE', { headers: [[HeaderId.Contact, '<sip:moved@a>']] });
-  world.run();
+  const sent = a.sends('UPDATE', { headers: [[HeaderId.Contact, '<sip:moved@a>']] });
   expect(sent.final?.status).toBe(200);
   expect(b.requests('UPDATE')).toHaveLength(0);
-  b.send('BYE');
-  world.run();
+  b.sends('BYE');
   expect(a.requests('BYE')[0]?.requestUri).toBe('sip:moved@a');
   expect(world.settles()).toBe(true);
 });
@@ -422,16 +388,14 @@ test('RFC 6086: INFO of any content type and its response cross octet for octet,
   const world = connected();
   const { a, b } = world;
   const body = 'Signal=5\r\nDuration=160\r\n\x00\xff binary';
-  const sent = a.send('INFO', { body, type: 'application/dtmf-relay', headers: [[HeaderId.InfoPackage, 'dtmf']] });
-  world.run();
+  const sent = a.sends('INFO', { body, type: 'application/dtmf-relay', headers: [[HeaderId.InfoPackage, 'dtmf']] });
   const [info] = b.requests('INFO');
   expect(info?.body).toBe(body);
   expect(info?.headers.value(HeaderId.ContentType)).toBe('application/dtmf-relay');
   expect(info?.headers.valueNamed('Info-Package')).toBe('dtmf');
   expect(sent.final?.status).toBe(200);
   a.onRequest = (transaction) => transaction.reply(415);
-  const back = b.send('INFO', { body: 'x', type: 'text/x' });
-  world.run();
+  const back = b.sends('INFO', { body: 'x', type: 'text/x' });
   expect(back.final?.status).toBe(415);
   hangUp(world);
 });
@@ -467,8 +431,7 @@ test('§21.4.6, §21.4.13: a refusal that is passed on says what there is: metho
     'INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, MESSAGE',
   ]);
   expect([invite.final?.status, invite.final?.headers.value(HeaderId.Allow)]).toEqual([405, 'BYE, OPTIONS']);
-  const silent = a.send('INVITE', { body: sdp('b') });
-  world.run();
+  const silent = a.sends('INVITE', { body: sdp('b') });
   expect([silent.final?.status, silent.final?.headers.value(HeaderId.Allow)]).toEqual([
     405,
     'ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, REFER, NOTIFY, MESSAGE',
@@ -481,8 +444,7 @@ test('multipart bodies keep every octet, Content-Type and Content-Disposition', 
   const { a, b } = world;
   answersReinvite(b);
   const body = `--x\r\nContent-Type: application/sdp\r\n\r\n${HOLD}\r\n--x\r\nContent-Type: application/isup\r\n\r\n\x01\x02\x00\r\n--x--\r\n`;
-  a.send('INVITE', { body, type: 'multipart/mixed;boundary=x', headers: [[HeaderId.ContentDisposition, 'session']] });
-  world.run();
+  a.sends('INVITE', { body, type: 'multipart/mixed;boundary=x', headers: [[HeaderId.ContentDisposition, 'session']] });
   expect(b.invite.request.body).toBe(body);
   expect(b.invite.request.headers.value(HeaderId.ContentType)).toBe('multipart/mixed;boundary=x');
   expect(b.invite.request.headers.value(HeaderId.ContentDisposition)).toBe('session');
@@ -500,13 +462,12 @@ test('in-dialog MESSAGE and NOTIFY are relayed; OPTIONS is answered here; NOTIFY
       [HeaderId.SubscriptionState, 'terminated'],
     ],
   });
-  const stray = b.send('NOTIFY', {
+  const stray = b.sends('NOTIFY', {
     headers: [
       [HeaderId.Event, 'refer;id=7'],
       [HeaderId.SubscriptionState, 'active'],
     ],
   });
-  world.run();
   expect(message.final?.status).toBe(200);
   expect(b.requests('MESSAGE')[0]?.body).toBe('hello');
   expect(options.final?.headers.value(HeaderId.Allow)).toContain('INVITE');
@@ -524,8 +485,7 @@ test('methods that are not served within a call: 405 with Allow, unknown ones 50
   const unknown = a.send('JUMP');
   const subscribe = a.send('SUBSCRIBE', { headers: [[HeaderId.Event, 'dialog']] });
   const nameless = a.send('NOTIFY');
-  const prack = a.send('PRACK', { headers: [[HeaderId.RAck, '1 1 INVITE']] });
-  world.run();
+  const prack = a.sends('PRACK', { headers: [[HeaderId.RAck, '1 1 INVITE']] });
   expect(publish.final?.status).toBe(405);
   expect(publish.final?.headers.has(HeaderId.Allow)).toBe(true);
   expect(unknown.final?.status).toBe(501);
@@ -546,21 +506,16 @@ test('an in-dialog request that the far side leaves unanswered is 408 for its se
   b.onRequest = (transaction: { reply(status: number): void }, request: SipRequest) => {
     if (request.method === 'INFO') transaction.reply(481);
   };
-  a.send('INFO', { body: 'x', type: 'text/x' });
-  world.run();
+  a.sends('INFO', { body: 'x', type: 'text/x' });
   expect(a.requests('BYE')).toHaveLength(1);
   expect(world.settles()).toBe(true);
 });
 
 test('§12.2.1.1: requests on a leg follow the route set that its peer recorded', () => {
-  const world = new World();
-  const { a, b } = world;
-  a.call();
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('b'), headers: [[HeaderId.RecordRoute, '<sip:proxy2;lr>, <sip:proxy1;lr>']] });
-  world.run();
-  a.send('INFO', { body: 'x', type: 'text/x' });
-  world.run();
+  const { world, a, b } = scene();
+  a.calls();
+  b.answers(200, { body: sdp('b'), headers: [[HeaderId.RecordRoute, '<sip:proxy2;lr>, <sip:proxy1;lr>']] });
+  a.sends('INFO', { body: 'x', type: 'text/x' });
   expect(b.requests('INFO')[0]?.headers.listValues(HeaderId.Route)).toEqual(['<sip:proxy1;lr>', '<sip:proxy2;lr>']);
   expect(b.acks[0]?.headers.listValues(HeaderId.Route)).toEqual(['<sip:proxy1;lr>', '<sip:proxy2;lr>']);
   hangUp(world);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Rejection } from '../../src/call/plan.ts';
 import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
-import { branchTo, type Party, type Sent, sdp, stages, World } from './world.ts';
+import { branchTo, type Party, type Sent, scene, sdp, stages, type World } from './world.ts';
 
 /** The sipfrag status lines that a transferor was told. */
 const told = (party: Party) => party.requests('NOTIFY').map((notify) => notify.body.trim());
@@ -27,8 +27,7 @@ function hasOneLine(phone: Party, cancelled: (answers: () => void) => void = (an
 
 /** A talks to B, and rings at C. */
 function consulting(setUp: (world: World) => void = ({ c }) => hasOneLine(c)) {
-  const world = new World();
-  const { a, b, engine } = world;
+  const { world, a, b, engine } = scene();
   const asked: string[] = [];
   let later: Rejection | undefined;
   engine.router = {
@@ -45,13 +44,11 @@ function consulting(setUp: (world: World) => void = ({ c }) => hasOneLine(c)) {
   const toB = a.dialog;
   engine.plan = (request) => stages([{ branches: [branchTo(request, 'c')] }]);
   setUp(world);
-  const ringing = a.call();
-  world.run();
+  const ringing = a.calls();
   const refer = (): Sent => {
     const { callId, remoteTag, localTag } = a.dialog;
     const value = encodeURIComponent(`${callId};to-tag=${remoteTag};from-tag=${localTag}`);
-    const sent = a.send('REFER', { headers: [[HeaderId.ReferTo, `<sip:300@engine?Replaces=${value}>`]] }, toB);
-    world.run();
+    const sent = a.sends('REFER', { headers: [[HeaderId.ReferTo, `<sip:300@engine?Replaces=${value}>`]] }, toB);
     return sent;
   };
   const refuseLater = (rejection: Rejection) => {
@@ -63,13 +60,11 @@ function consulting(setUp: (world: World) => void = ({ c }) => hasOneLine(c)) {
 /** C takes the call that rings, and everybody hangs up. */
 function endsConnected({ world, toB }: Pick<ReturnType<typeof consulting>, 'world' | 'toB'>): void {
   const { a, b, c } = world;
-  c.answer(c.invite, 200, { body: sdp('c-offer') });
-  world.run();
+  c.answers(200, { body: sdp('c-offer') });
   expect(c.acks.at(-1)?.body).toBe(sdp('b-answer'));
   expect(told(a).at(-1)).toBe('SIP/2.0 200 OK');
   a.send('BYE', {}, toB);
-  c.send('BYE');
-  world.run();
+  c.sends('BYE');
   expect(b.requests('BYE')).toHaveLength(1);
   expect(world.settles()).toBe(true);
 }
@@ -232,11 +227,9 @@ test('RFC 5589 §6, the transferor hangs up meanwhile: the transferee waits and 
   world.run(300);
   expect(b.requests('BYE')).toHaveLength(0);
   expect(asked).toHaveLength(1);
-  c.answer(c.invite, 200, { body: sdp('c-offer') });
-  world.run();
+  c.answers(200, { body: sdp('c-offer') });
   expect(c.acks.at(-1)?.body).toBe(sdp('b-answer'));
-  c.send('BYE');
-  world.run();
+  c.sends('BYE');
   expect(b.requests('BYE')).toHaveLength(1);
   expect(world.settles()).toBe(true);
 });
@@ -267,8 +260,7 @@ test('where the transferee may not be called, the call that rings goes on', () =
   world.run(1_000);
   expect(ringing.final).toBeUndefined();
   expect(world.network.count('engine>c CANCEL')).toBe(0);
-  c.answer(c.invite, 200, { body: sdp('c-answer') });
-  world.run();
+  c.answers(200, { body: sdp('c-answer') });
   expect(ringing.final?.status).toBe(200);
   for (const dialog of [a.dialog, toB]) a.send('BYE', {}, dialog);
   expect(world.settles()).toBe(true);
@@ -290,18 +282,15 @@ test('what is refused once the phone is free is told the transferor, and its cal
 test('RFC 3262 §3, one who has answered while the 2xx waits for a PRACK is not rung again: 481, and both calls go on', () => {
   const { world, toB, refer } = consulting(() => {});
   const { a, b, c } = world;
-  const reliable = a.call({ headers: [[HeaderId.Supported, '100rel']] });
-  world.run();
-  c.answer(c.invite, 183, {
+  const reliable = a.calls({ headers: [[HeaderId.Supported, '100rel']] });
+  c.answers(183, {
     body: sdp('c-answer'),
     headers: [
       [HeaderId.Require, '100rel'],
       [HeaderId.RSeq, '1'],
     ],
   });
-  world.run();
-  c.answer(c.invite, 200, { body: '' });
-  world.run();
+  c.answers(200, { body: '' });
   expect(reliable.final).toBeUndefined();
   refer();
   world.run(300);

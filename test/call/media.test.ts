@@ -13,8 +13,7 @@ test('each side gets the other’s description from the relay, and BYE deletes t
   expect(b.invite.request.body).toBe(relayed(sdp('caller')));
   expect(sent.final?.body).toBe(relayed(sdp('callee')));
   expect(fake.told).toEqual(['1 offer near>', '1 answer near>far-tag-b']);
-  a.send('BYE');
-  world.run();
+  a.sends('BYE');
   expect(fake.told.at(-1)).toBe('1 delete near>');
   expect(world.settles()).toBe(true);
   expect(world.record.media).toMatchObject([{ near: { packets: 50 }, far: { packets: 50 } }]);
@@ -72,22 +71,18 @@ test('the codecs of a trunk are chosen for an offer that passes because no relay
 test('an offer within the call that a relay cannot read, or that leaves no codec, is refused with 488; the relay counts as up', () => {
   const world = new RelayedWorld([1], wish('always', { codecs: ['PCMA'] }));
   const { a, b, fake } = world;
-  a.call({ body: sdp('caller', 'audio 4000 RTP/AVP 8') });
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('callee', 'audio 4000 RTP/AVP 8') });
-  world.run();
+  a.calls({ body: sdp('caller', 'audio 4000 RTP/AVP 8') });
+  b.answers(200, { body: sdp('callee', 'audio 4000 RTP/AVP 8') });
   for (const body of [
     sdp('caller', 'audio 4000 RTP/AVP 0'),
     sdp('caller', 'audio 4000 RTP/AVP 8') + 'm=audio 4000 RTP/AVP 8\r\n'.repeat(16),
   ]) {
-    const refused = a.send('INVITE', { body });
-    world.run();
+    const refused = a.sends('INVITE', { body });
     expect(refused.final?.status).toBe(488);
   }
   expect(b.requests('INVITE')).toHaveLength(1);
   expect([fake.count('offer'), world.relays.list()[0]?.state]).toEqual([1, 'up']);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('a CANCEL while the relay is asked ends the call, and nobody is called', () => {
@@ -105,79 +100,63 @@ test('a CANCEL while the relay is asked ends the call, and nobody is called', ()
 test('forks: each has its own side of one session, and the one that answers keeps it', () => {
   const world = new RelayedWorld();
   const { a, b, fake } = world;
-  const sent = a.call();
-  world.run();
-  b.answer(b.invite, 183, { body: sdp('one') }, 'one');
-  world.run();
-  b.answer(b.invite, 183, { body: sdp('two') }, 'two');
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('two') }, 'two');
-  world.run();
+  const sent = a.calls();
+  b.answers(183, { body: sdp('one') }, 'one');
+  b.answers(183, { body: sdp('two') }, 'two');
+  b.answers(200, { body: sdp('two') }, 'two');
   expect(sent.responses.map(({ body }) => body)).toEqual(
     [sdp('one'), sdp('two'), sdp('two')].map((each) => relayed(each)),
   );
   // What comes again is not told again.
   expect(fake.told).toEqual(['1 offer near>', '1 answer near>far-one', '1 answer near>far-two']);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('a 2xx that comes again, or of another fork, while the relay has the first is acknowledged', () => {
   const world = new RelayedWorld();
   const { a, b, fake } = world;
-  const sent = a.call();
-  world.run();
+  const sent = a.calls();
   for (const tag of ['one', 'one', 'two']) b.answer(b.invite, 200, { body: sdp(tag) }, tag);
   world.run();
   expect(sent.responses.map(({ body }) => body)).toEqual([relayed(sdp('one'))]);
   expect(b.acks.map((ack) => ack.toTag())).toEqual(['one', 'one', 'two']);
   expect(b.requests('BYE').map((bye) => bye.toTag())).toEqual(['two']);
   expect(fake.sessions.get(1)?.size).toBe(1);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('delayed offer: the callee offers in its 2xx, the caller answers in its ACK', () => {
   const world = new RelayedWorld();
   const { a, b, fake } = world;
   a.ackBody = sdp('answer');
-  const sent = a.call({});
-  world.run();
-  b.answer(b.invite, 180);
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('offer') });
-  world.run();
+  const sent = a.calls({});
+  b.answers(180);
+  b.answers(200, { body: sdp('offer') });
   expect(sent.final?.body).toBe(relayed(sdp('offer')));
   expect(b.acks.map((ack) => ack.body)).toEqual([relayed(sdp('answer'))]);
   expect(fake.told).toEqual(['1 offer far-tag-b>near', '1 answer far-tag-b>near']);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('RFC 3262 §5: an offer in a reliable response is answered in PRACK', () => {
   const world = new RelayedWorld();
   const { a, b, fake } = world;
-  const sent = a.call({ headers: [[HeaderId.Supported, '100rel']] });
-  world.run();
-  b.answer(b.invite, 183, {
+  const sent = a.calls({ headers: [[HeaderId.Supported, '100rel']] });
+  b.answers(183, {
     body: sdp('offer'),
     headers: [
       [HeaderId.Require, '100rel'],
       [HeaderId.RSeq, '7001'],
     ],
   });
-  world.run();
   const early = sent.responses.at(-1) as SipResponse;
   expect(early.body).toBe(relayed(sdp('offer')));
   const rack = `${early.headers.value(HeaderId.RSeq)} ${sent.request.cseq().sequence} INVITE`;
-  a.send('PRACK', { headers: [[HeaderId.RAck, rack]], body: sdp('answer') });
-  world.run();
+  a.sends('PRACK', { headers: [[HeaderId.RAck, rack]], body: sdp('answer') });
   expect(b.requests('PRACK')[0]?.body).toBe(relayed(sdp('answer')));
-  b.answer(b.invite, 200);
-  world.run();
+  b.answers(200);
   expect(fake.told).toEqual(['1 offer far-tag-b>near', '1 answer far-tag-b>near']);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('a re-INVITE of either side is told; one that is refused is taken back by the last exchange that was agreed', () => {
@@ -185,18 +164,15 @@ test('a re-INVITE of either side is told; one that is refused is taken back by t
   const { a, b, fake } = world;
   world.connect();
   answersReinvites(a);
-  b.send('INVITE', { body: sdp('b-hold') });
-  world.run();
+  b.sends('INVITE', { body: sdp('b-hold') });
   expect(a.invite.request.body).toBe(relayed(sdp('b-hold')));
   expect(fake.told.slice(2)).toEqual(['1 offer far-tag-b>near', '1 answer far-tag-b>near']);
   answersReinvites(b, 488);
-  const refused = a.send('INVITE', { body: sdp('a-video') });
-  world.run();
+  const refused = a.sends('INVITE', { body: sdp('a-video') });
   expect(refused.final?.status).toBe(488);
   expect(fake.told.slice(4)).toEqual(['1 offer near>far-tag-b', '1 offer far-tag-b>near', '1 answer far-tag-b>near']);
   expect(fake.requests.slice(5).map((request) => request['sdp'])).toEqual([sdp('b-hold'), sdp('a-answer')]);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('an UPDATE with an offer is told, for a party without UPDATE as a re-INVITE', () => {
@@ -207,13 +183,11 @@ test('an UPDATE with an offer is told, for a party without UPDATE as a re-INVITE
     if (request.method === 'UPDATE') b.answer(transaction, 405);
     else if (request.method === 'INVITE') b.answer(transaction, 200, { body: sdp('b-answer') });
   };
-  const update = a.send('UPDATE', { body: sdp('a-update') });
-  world.run();
+  const update = a.sends('UPDATE', { body: sdp('a-update') });
   expect(b.invite.request.body).toBe(relayed(sdp('a-update')));
   expect(update.final?.body).toBe(relayed(sdp('b-answer')));
   expect(fake.told.slice(2)).toEqual(['1 offer near>far-tag-b', '1 answer near>far-tag-b']);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('a relay that dies leaves its call alone, whose next offer goes to another relay', () => {
@@ -225,12 +199,10 @@ test('a relay that dies leaves its call alone, whose next offer goes to another 
   world.run(5000);
   expect(world.engine.calls.counters.live).toBe(1);
   answersReinvites(b);
-  const held = a.send('INVITE', { body: sdp('a-hold') });
-  world.run();
+  const held = a.sends('INVITE', { body: sdp('a-hold') });
   expect(b.invite.request.body).toBe(relayed(sdp('a-hold'), 2));
   expect(held.final?.body).toBe(relayed(sdp('b-answer'), 2));
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('a session that the relay has ended for want of media ends the call, with the reason in both BYEs', () => {
@@ -250,20 +222,15 @@ test('blind transfer: the new pair has a session of its own, and the old one end
   const { a, b, c, fake } = world;
   world.connect();
   answersReinvites(b);
-  a.send('REFER', { headers: [[HeaderId.ReferTo, '<sip:300@engine>']] });
-  world.run();
-  c.answer(c.invite, 200, { body: sdp('c-offer') });
-  world.run();
+  a.sends('REFER', { headers: [[HeaderId.ReferTo, '<sip:300@engine>']] });
+  c.answers(200, { body: sdp('c-offer') });
   expect(b.invite.request.body).toBe(relayed(sdp('c-offer')));
   expect(c.acks[0]?.body).toBe(relayed(sdp('b-answer')));
-  a.send('BYE');
-  world.run();
+  a.sends('BYE');
   expect(fake.sessions.get(1)?.size).toBe(1);
-  c.send('INVITE', { body: sdp('c-hold') });
-  world.run();
+  c.sends('INVITE', { body: sdp('c-hold') });
   expect(b.invite.request.body).toBe(relayed(sdp('c-hold')));
-  c.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends(c)).toBe(true);
   expect(world.record.media).toHaveLength(2);
 });
 
@@ -278,35 +245,29 @@ test('RFC 3891: whoever takes a place gets a session with the party that stays; 
   world.run();
   expect(fake.sessions.get(1)?.size).toBe(1);
   answersReinvites(a);
-  const sent = c.call({ headers: replaces, body: sdp('c') }, 'second');
-  world.run();
+  const sent = c.calls({ headers: replaces, body: sdp('c') }, 'second');
   expect(a.invite.request.body).toBe(relayed(sdp('c')));
   expect(sent.final?.body).toBe(relayed(sdp('a-answer')));
   expect(b.requests('BYE')).toHaveLength(1);
   expect(fake.sessions.get(1)?.size).toBe(1);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('a ringing call that is picked up: each side is answered with the other’s offer, through the relay', () => {
   const world = new RelayedWorld();
   const { a, b, c, fake } = world;
-  const sent = a.call();
-  world.run();
-  b.answer(b.invite, 180);
-  world.run();
+  const sent = a.calls();
+  b.answers(180);
   b.invite.user = { onCancel: () => b.answer(b.invite, 487) };
   const { callId, remoteTag, localTag } = b.dialog;
-  const picked = c.call({
+  const picked = c.calls({
     headers: [[HeaderId.Replaces, `${callId};to-tag=${remoteTag};from-tag=${localTag}`]],
     body: sdp('c'),
   });
-  world.run();
   expect(sent.final?.body).toBe(relayed(sdp('c')));
   expect(picked.final?.body).toBe(relayed(sdp('caller')));
   expect(fake.sessions.get(1)?.size).toBe(1);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('a call of another node that is given up, and whose phone has not said 487, is not picked up by who waits for a relay', () => {
@@ -314,8 +275,7 @@ test('a call of another node that is given up, and whose phone has not said 487,
   const { a, b, c, fake } = world;
   const facts = { direction: 'outbound', caller: 'caller', called: 'callee', peerNode: 'two' } as const;
   world.engine.plan = (request) => withMedia(stages([{ branches: [branchTo(request, 'b')] }], { facts }), wish());
-  const sent = a.call();
-  world.run();
+  const sent = a.calls();
   b.answer(b.invite, 180);
   b.invite.user = { onCancel: () => {} };
   world.run();
@@ -329,8 +289,7 @@ test('a call of another node that is given up, and whose phone has not said 487,
   fake.dead.delete(1);
   world.run(700);
   expect([picked.final?.status, sent.final]).toEqual([481, undefined]);
-  b.answer(b.invite, 487);
-  world.run();
+  b.answers(487);
   expect(sent.final?.status).toBe(487);
   expect(world.settles()).toBe(true);
 });
@@ -349,16 +308,12 @@ test('codecs are chosen without a relay too; an offer without any of them is ref
   const offer = sdp('caller', 'audio 4000 RTP/AVP 0 8 101');
   const world = new RelayedWorld([], wish('auto', { codecs: ['PCMA'] }));
   const { a, b } = world;
-  const sent = a.call({ body: `${offer}a=rtpmap:101 telephone-event/8000\r\n` });
-  world.run();
+  const sent = a.calls({ body: `${offer}a=rtpmap:101 telephone-event/8000\r\n` });
   expect(b.invite.request.body).toContain('m=audio 4000 RTP/AVP 8 101\r\n');
-  b.answer(b.invite, 200, { body: sdp('callee', 'audio 4000 RTP/AVP 8') });
-  world.run();
+  b.answers(200, { body: sdp('callee', 'audio 4000 RTP/AVP 8') });
   expect(sent.final?.body).toBe(sdp('callee', 'audio 4000 RTP/AVP 8'));
-  a.send('BYE');
-  world.run();
-  const refused = a.call({ body: sdp('caller', 'audio 4000 RTP/AVP 0') });
-  world.run();
+  a.sends('BYE');
+  const refused = a.calls({ body: sdp('caller', 'audio 4000 RTP/AVP 0') });
   expect(refused.final?.status).toBe(488);
   expect(world.settles()).toBe(true);
 });
@@ -369,15 +324,11 @@ test('a callee that holds the call, transfers the caller and hangs up: nothing i
   world.connect();
   answersReinvites(a);
   b.send('INVITE', { body: sdp('b-hold') });
-  b.send('REFER', { headers: [[HeaderId.ReferTo, '<sip:300@engine>']] });
-  world.run();
-  c.answer(c.invite, 180);
-  world.run();
-  c.answer(c.invite, 200, { body: sdp('c-offer') });
-  world.run();
+  b.sends('REFER', { headers: [[HeaderId.ReferTo, '<sip:300@engine>']] });
+  c.answers(180);
+  c.answers(200, { body: sdp('c-offer') });
   expect(c.acks[0]?.body).toBe(relayed(sdp('a-answer')));
-  b.send('BYE');
-  world.run();
+  b.sends('BYE');
   expect(fake.sessions.get(1)?.size).toBe(1);
   a.send('BYE');
   world.run(2000);
@@ -400,10 +351,8 @@ function demandingCall(ports: readonly number[], mode: MediaMode): { world: Rela
   };
   engine.newcomer = { ...legOptions('c'), media: wish('auto') };
   const offers: string[] = [];
-  a.call({ body: sdp('phone', 'audio 4000 RTP/AVP 8') });
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('teams', 'audio 4002 RTP/AVP 8') });
-  world.run();
+  a.calls({ body: sdp('phone', 'audio 4000 RTP/AVP 8') });
+  b.answers(200, { body: sdp('teams', 'audio 4002 RTP/AVP 8') });
   b.onRequest = (transaction, request) => {
     if (request.method !== 'INVITE') return;
     offers.push(request.body);
@@ -423,25 +372,21 @@ describe.each([
       const { world, offers } = demandingCall(ports, mode);
       const { a, b } = world;
       a.ackBody = sdp('phone', 'audio 4000 RTP/AVP 8');
-      const asked = a.send('INVITE', {});
-      world.run();
+      const asked = a.sends('INVITE', {});
       expect(asked.final?.status).toBe(200);
       expect(asked.final?.body).toMatch(/^m=audio 4002 /m);
       expect(offers).toHaveLength(1);
       expect(offers[0]).toMatch(/^m=audio 4000 RTP\/AVP 8\r$/m);
       expect(b.acks.every(({ body }) => body === '')).toBe(true);
       a.ackBody = `${sdp('phone', 'audio 4000 RTP/AVP 8')}a=sendonly\r\n`;
-      a.send('INVITE', {});
-      world.run();
+      a.sends('INVITE', {});
       expect(offers.map((offer) => /^a=inactive\r$/m.test(offer))).toEqual([false, false, true]);
       // Resumed in the same way.
       a.ackBody = sdp('phone', 'audio 4000 RTP/AVP 8');
-      a.send('INVITE', {});
-      world.run();
+      a.sends('INVITE', {});
       expect(offers.map((offer) => /^a=inactive\r$/m.test(offer))).toEqual([false, false, true, false]);
       a.ackBody = '';
-      a.send('BYE');
-      expect(world.settles()).toBe(true);
+      expect(world.ends()).toBe(true);
     });
 
     test('refused, the session is as it was, and the next offer is the sender’s own', () => {
@@ -455,16 +400,13 @@ describe.each([
           offers.length === 1 ? {} : { body: sdp('teams', 'audio 4002 RTP/AVP 8') },
         );
       };
-      const refused = a.send('INVITE', {});
-      world.run();
+      const refused = a.sends('INVITE', {});
       expect(refused.final?.status).toBe(500);
-      const own = a.send('INVITE', { body: sdp('phone', 'audio 4010 RTP/AVP 8') });
-      world.run();
+      const own = a.sends('INVITE', { body: sdp('phone', 'audio 4010 RTP/AVP 8') });
       expect(own.final?.status).toBe(200);
       expect(offers[1]).toMatch(/^m=audio 4010 /m);
       b.onRequest = () => {};
-      a.send('BYE');
-      expect(world.settles()).toBe(true);
+      expect(world.ends()).toBe(true);
     });
   },
 );
@@ -474,8 +416,7 @@ test('RFC 3891: whoever takes a place without an offer is offered what the other
   const { a, b, c } = world;
   const { callId, remoteTag, localTag } = a.dialog;
   c.ackBody = sdp('c', 'audio 4020 RTP/AVP 8');
-  const sent = c.call({ headers: [[HeaderId.Replaces, `${callId};to-tag=${remoteTag};from-tag=${localTag}`]] });
-  world.run();
+  const sent = c.calls({ headers: [[HeaderId.Replaces, `${callId};to-tag=${remoteTag};from-tag=${localTag}`]] });
   expect(sent.final?.status).toBe(200);
   expect(offers).toHaveLength(1);
   expect(offers[0]).toMatch(/^m=audio /m);
@@ -485,6 +426,5 @@ test('RFC 3891: whoever takes a place without an offer is offered what the other
   ).toBe(true);
   b.onRequest = () => {};
   c.ackBody = '';
-  c.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends(c)).toBe(true);
 });

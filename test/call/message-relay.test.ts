@@ -3,15 +3,14 @@ import { randomToken } from '../../src/base/ids.ts';
 import { relayMessage } from '../../src/call/message-relay.ts';
 import type { ServerTransaction } from '../../src/call/ports.ts';
 import { HeaderId, type HeaderList, SipRequest } from '../../src/sip/message/index.ts';
-import { type Content, fill, legOptions, type Party, Sent, World } from './world.ts';
+import { type Content, fill, legOptions, type Party, Sent, scene, type World } from './world.ts';
 
 /** Sends a MESSAGE outside of a dialog from A; the engine relays it to `hosts`. */
 function relayed(
   hosts: string[],
   content: Content = { body: 'héllo'.normalize(), type: 'text/plain' },
 ): { world: World; sent: Sent } {
-  const world = new World();
-  const { a, engine } = world;
+  const { world, a, engine } = scene();
   const calls = engine.calls as unknown as { handle(transaction: ServerTransaction, request: SipRequest): boolean };
   calls.handle = (transaction, request) => {
     relayMessage(

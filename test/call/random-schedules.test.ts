@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { HeaderId } from '../../src/sip/message/index.ts';
-import { branchTo, legOptions, type Party, type Sent, sdp, stages, World } from './world.ts';
+import { branchTo, legOptions, type Party, type Sent, scene, sdp, stages, type World } from './world.ts';
 
 /** What may happen at any moment; an actor that cannot do it then does nothing. */
 const ACTIONS = [
@@ -99,8 +99,7 @@ function answer(party: Party, invite: Party['invite'], what: string): void {
 test('over any schedule and weather both legs always end: no call, leg, transaction or timer is left, each call is reported once', () => {
   fc.assert(
     fc.property(fc.integer(), setup, weather, schedule, (seed, facts, network, steps) => {
-      const world = new World({ seed });
-      const { a, b, c, engine } = world;
+      const { world, a, b, c, engine } = scene({ seed });
       world.network.weather = network;
       const sessionTimer = { intervalSeconds: 120, minSeconds: 90 };
       const options = { ...legOptions(), ...(facts.timer && { sessionTimer }) };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { keptReason, LiveRecord } from '../../src/call/record.ts';
-import { branchTo, stages, World } from './world.ts';
+import { branchTo, scene, stages } from './world.ts';
 
 test('of legs that take each other’s place without end the first are kept by name, the latest, and the other party', () => {
   const record = new LiveRecord('id', { direction: 'internal', caller: '101', called: '102' }, 'caller', 0);
@@ -12,11 +12,9 @@ test('of legs that take each other’s place without end the first are kept by n
 });
 
 test('of a reason phrase as long as a message its beginning is kept, for the call and each attempt, and the caller is told all', () => {
-  const world = new World();
-  const { a, b } = world;
+  const { world, a, b } = scene();
   world.engine.plan = (request) => stages([{ branches: [branchTo(request, 'b')] }]);
-  const sent = a.call();
-  world.run();
+  const sent = a.calls();
   const reason = `Busy ${'x'.repeat(8_000)}`;
   b.invite.reply(486, reason);
   world.run();

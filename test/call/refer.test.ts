@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { CallPlan, Rejection } from '../../src/call/plan.ts';
 import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
-import { branchTo, legOptions, type Party, type Sent, sdp, stages, World } from './world.ts';
+import { branchTo, legOptions, type Party, type Sent, scene, sdp, stages, World } from './world.ts';
 
 /** The sipfrag status lines that a transferor was told, and how the subscription ended. */
 function told(party: Party): string[] {
@@ -49,10 +49,8 @@ test('RFC 3515, blind transfer: 202, NOTIFYs 100, 180, 200; the new party’s of
   expect(sent.final?.status).toBe(202);
   expect((world as unknown as { asked: string[] }).asked).toEqual(['caller sip:300@engine']);
   expect(c.invite.request.body).toBe('');
-  c.answer(c.invite, 180);
-  world.run();
-  c.answer(c.invite, 200, { body: sdp('c-offer') });
-  world.run();
+  c.answers(180);
+  c.answers(200, { body: sdp('c-offer') });
   expect(b.invite.request.body).toBe(sdp('c-offer'));
   expect(c.acks[0]?.body).toBe(sdp('b-answer'));
   expect(told(a)).toEqual(['SIP/2.0 100 Trying', 'SIP/2.0 180 Ringing', 'SIP/2.0 200 OK']);
@@ -60,12 +58,10 @@ test('RFC 3515, blind transfer: 202, NOTIFYs 100, 180, 200; the new party’s of
   expect(last?.headers.value(HeaderId.SubscriptionState)).toBe('terminated;reason=noresource');
   expect(last?.headers.value(HeaderId.ContentType)).toBe('message/sipfrag;version=2.0');
   // The transferor hangs up its own leg; the others talk on.
-  a.send('BYE');
-  world.run();
+  a.sends('BYE');
   expect(world.engine.calls.counters.live).toBe(1);
   expect(b.requests('BYE')).toHaveLength(0);
-  c.send('BYE');
-  world.run();
+  c.sends('BYE');
   expect(b.requests('BYE')).toHaveLength(1);
   expect(world.settles()).toBe(true);
   expect(world.record.transferredTo).toBe('sip:300@engine');
@@ -76,13 +72,10 @@ test('the callee may transfer the caller just as well', () => {
   const { a, b, c } = world;
   answersReinvites(a, 'a');
   refer(world, b);
-  c.answer(c.invite, 200, { body: sdp('c-offer') });
-  world.run();
+  c.answers(200, { body: sdp('c-offer') });
   expect(c.acks[0]?.body).toBe(sdp('a-answer'));
-  b.send('BYE');
-  world.run();
-  a.send('BYE');
-  world.run();
+  b.sends('BYE');
+  a.sends('BYE');
   expect(c.requests('BYE')).toHaveLength(1);
   expect(world.settles()).toBe(true);
 });
@@ -92,14 +85,11 @@ test('RFC 5589 §6: a transferor that hangs up right after the 202: the transfer
   const { a, b, c } = world;
   answersReinvites(b, 'b');
   refer(world);
-  a.send('BYE');
-  world.run();
+  a.sends('BYE');
   expect(b.requests('BYE')).toHaveLength(0);
-  c.answer(c.invite, 200, { body: sdp('c-offer') });
-  world.run();
+  c.answers(200, { body: sdp('c-offer') });
   expect(c.acks[0]?.body).toBe(sdp('b-answer'));
-  b.send('BYE');
-  world.run();
+  b.sends('BYE');
   expect(c.requests('BYE')).toHaveLength(1);
   expect(world.settles()).toBe(true);
 });
@@ -108,26 +98,21 @@ test('a failed transfer leaves the call as it was, and the transferor is told wh
   const world = referring();
   const { a, b, c } = world;
   refer(world);
-  c.answer(c.invite, 486);
-  world.run();
+  c.answers(486);
   expect(told(a).at(-1)).toBe('SIP/2.0 486 Busy Here');
   expect(b.requests('BYE')).toHaveLength(0);
-  const info = a.send('INFO', { body: 'x', type: 'text/x' });
-  world.run();
+  const info = a.sends('INFO', { body: 'x', type: 'text/x' });
   expect(info.final?.status).toBe(200);
   expect(b.requests('INFO')).toHaveLength(1);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('a failed transfer whose transferor has left ends the transferee’s leg', () => {
   const world = referring();
   const { a, b, c } = world;
   refer(world);
-  a.send('BYE');
-  world.run();
-  c.answer(c.invite, 486);
-  world.run();
+  a.sends('BYE');
+  c.answers(486);
   expect(b.requests('BYE')).toHaveLength(1);
   expect(world.settles()).toBe(true);
 });
@@ -139,8 +124,7 @@ test('the transferee hangs up while the new party rings: that one is cancelled a
   c.answer(c.invite, 180);
   c.invite.user = { onCancel: () => c.answer(c.invite, 487) };
   world.run();
-  b.send('BYE');
-  world.run();
+  b.sends('BYE');
   expect(network.count('engine>c CANCEL')).toBe(1);
   expect(a.requests('BYE')).toHaveLength(1);
   expect(world.settles()).toBe(true);
@@ -153,13 +137,11 @@ test('the transferee refuses the new description: the new party is let go, the c
     if (request.method === 'INVITE') b.answer(transaction, 488);
   };
   refer(world);
-  c.answer(c.invite, 200, { body: sdp('c-offer') });
-  world.run();
+  c.answers(200, { body: sdp('c-offer') });
   expect(c.requests('BYE')).toHaveLength(1);
   expect(told(a).at(-1)).toBe('SIP/2.0 488 Not Acceptable Here');
   expect(b.requests('BYE')).toHaveLength(0);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('RFC 3261 §13.2.1: a new party that answers without an offer is let go, for nobody could talk to it', () => {
@@ -167,13 +149,11 @@ test('RFC 3261 §13.2.1: a new party that answers without an offer is let go, fo
   const { a, b, c } = world;
   answersReinvites(b, 'b');
   refer(world);
-  c.answer(c.invite, 200);
-  world.run();
+  c.answers(200);
   expect(told(a).at(-1)).toBe('SIP/2.0 488 Not Acceptable Here');
   expect([c.acks.length, c.requests('BYE').length]).toEqual([1, 1]);
   expect(b.requests('INVITE')).toHaveLength(1);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('a plan whose draft has a description: its answer is put to the transferee as an offer', () => {
@@ -192,14 +172,11 @@ test('a plan whose draft has a description: its answer is put to the transferee 
   answersReinvites(b, 'b');
   refer(world);
   expect(c.invite.request.body).toBe(sdp('b'));
-  c.answer(c.invite, 200, { body: sdp('c-answer') });
-  world.run();
+  c.answers(200, { body: sdp('c-answer') });
   expect(b.invite.request.body).toBe(sdp('c-answer'));
   expect(c.acks).toHaveLength(1);
-  a.send('BYE');
-  world.run();
-  b.send('BYE');
-  expect(world.settles()).toBe(true);
+  a.sends('BYE');
+  expect(world.ends(b)).toBe(true);
 });
 
 test('a transferor that does not hang up after success is hung up', () => {
@@ -210,8 +187,7 @@ test('a transferor that does not hang up after success is hung up', () => {
   c.answer(c.invite, 200, { body: sdp('c-offer') });
   world.run(6000);
   expect(a.requests('BYE')).toHaveLength(1);
-  b.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends(b)).toBe(true);
 });
 
 test('the transferor’s rules rule: a rejection answers the REFER; so do a bad Refer-To, another method and a second REFER', () => {
@@ -235,33 +211,27 @@ test('the transferor’s rules rule: a rejection answers the REFER; so do a bad 
 test('RFC 4488: with Refer-Sub: false there is no subscription', () => {
   const world = referring();
   const { a, c } = world;
-  const sent = a.send('REFER', {
+  const sent = a.sends('REFER', {
     headers: [
       [HeaderId.ReferTo, '<sip:300@engine>'],
       [HeaderId.ReferSub, 'false'],
     ],
   });
-  world.run();
   expect(sent.final?.status).toBe(200);
   expect(sent.final?.headers.value(HeaderId.ReferSub)).toBe('false');
-  c.answer(c.invite, 404);
-  world.run();
+  c.answers(404);
   expect(told(a)).toEqual([]);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 /** A talks to B in one call and to C in another. */
 function twoCalls(): { world: World; toB: Party['dialog']; toC: Party['dialog'] } {
-  const world = new World();
-  const { a, c, engine } = world;
+  const { world, a, c, engine } = scene();
   world.connect();
   const toB = a.dialog;
   engine.plan = (request) => stages([{ branches: [branchTo(request, 'c')] }]);
-  a.call();
-  world.run();
-  c.answer(c.invite, 200, { body: sdp('c') });
-  world.run();
+  a.calls();
+  c.answers(200, { body: sdp('c') });
   const toC = a.dialog;
   return { world, toB, toC };
 }
@@ -288,15 +258,12 @@ test.each(['sip:300@engine', 'sip:300', 'sip:300;transport=tcp'])(
     expect(told(a).at(-1)).toBe('SIP/2.0 200 OK');
     // The replaced dialog is ended by the engine, the other by the transferor.
     expect(a.requests('BYE').map((bye) => bye.callId())).toEqual([toC.callId]);
-    a.send('BYE', {}, toB);
-    world.run();
+    a.sends('BYE', {}, toB);
     expect(engine.calls.counters.live).toBe(1);
-    const info = b.send('INFO', { body: 'hello', type: 'text/x' });
-    world.run();
+    const info = b.sends('INFO', { body: 'hello', type: 'text/x' });
     expect(info.final?.status).toBe(200);
     expect(c.requests('INFO')[0]?.body).toBe('hello');
-    c.send('BYE');
-    world.run();
+    c.sends('BYE');
     expect(b.requests('BYE')).toHaveLength(1);
     expect(world.settles()).toBe(true);
     expect(engine.ended.map((record) => record.endReason).sort()).toEqual(['bye', 'transferred']);
@@ -304,8 +271,7 @@ test.each(['sip:300@engine', 'sip:300', 'sip:300;transport=tcp'])(
 );
 
 test('to who still rings, of a call over a trunk: such legs are nobody’s, so the call of another is not given up', () => {
-  const world = new World();
-  const { a, b, c, engine } = world;
+  const { world, a, b, c, engine } = scene();
   const overTrunk = (to: string) => (request: SipRequest) =>
     stages([{ branches: [branchTo(request, to)] }], { callerLeg: legOptions() });
   engine.plan = overTrunk('b');
@@ -313,12 +279,9 @@ test('to who still rings, of a call over a trunk: such legs are nobody’s, so t
   answersReinvites(b, 'b');
   const toB = a.dialog;
   engine.plan = overTrunk('c');
-  const ringing = a.call();
-  world.run();
-  c.answer(c.invite, 180);
-  world.run();
-  a.send('REFER', { headers: [[HeaderId.ReferTo, replacing(a.dialog)]] }, toB);
-  world.run();
+  const ringing = a.calls();
+  c.answers(180);
+  a.sends('REFER', { headers: [[HeaderId.ReferTo, replacing(a.dialog)]] }, toB);
   expect(told(a).at(-1)).toMatch(/^SIP\/2\.0 481 /);
   expect(ringing.final).toBeUndefined();
   expect(world.network.count('engine>c CANCEL')).toBe(0);
@@ -418,25 +381,21 @@ test('RFC 3515 §2.4.5: a Refer-To with a Replaces that names no dialog to trans
   expect(network.count('engine>c INVITE')).toBe(0);
   expect((world as unknown as { asked: string[] }).asked).toEqual([]);
   // The call is as it was, and may still be transferred.
-  const info = a.send('INFO', { body: 'x', type: 'text/x' });
-  world.run();
+  const info = a.sends('INFO', { body: 'x', type: 'text/x' });
   expect(info.final?.status).toBe(200);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('RFC 4488: without a subscription there is no NOTIFY to say so, hence the REFER itself is refused', () => {
   const world = referring();
   const { a, c } = world;
-  const sent = a.send('REFER', {
+  const sent = a.sends('REFER', {
     headers: [
       [HeaderId.ReferTo, '<sip:300@engine?Replaces=nosuch%3Bto-tag%3Da%3Bfrom-tag%3Db>'],
       [HeaderId.ReferSub, 'false'],
     ],
   });
-  world.run();
   expect(sent.final?.status).toBe(481);
   expect(c.invites).toHaveLength(0);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });

@@ -9,7 +9,7 @@ import {
 } from '../../src/call/relayed-headers.ts';
 import { HeaderId, Headers, SipRequest, SipResponse } from '../../src/sip/message/index.ts';
 import { leastCpuMs } from '../kit/thread-cpu.ts';
-import { branchTo, type Content, legOptions, type Party, sdp, stages, World } from './world.ts';
+import { branchTo, type Content, legOptions, type Party, scene, sdp, stages } from './world.ts';
 
 function fields(lines: Record<string, string>): Headers {
   const headers = new Headers();
@@ -272,28 +272,22 @@ test('an anonymous caller’s re-INVITE, UPDATE, INFO, MESSAGE and answers say n
     [{}, { ...relays, withholdsPeer: true }],
   ];
   for (const [caller, callee] of sides) {
-    const world = new World();
-    const { a, b, engine } = world;
+    const { world, a, b, engine } = scene();
     engine.plan = (request) =>
       stages([{ branches: [branchTo(request, 'b', { options: { ...legOptions('b'), ...callee } })] }], {
         callerLeg: { ...legOptions('caller'), ...caller },
       });
-    a.call({ body: sdp('caller'), headers: [[HeaderId.Allow, 'INVITE, UPDATE']] });
-    world.run();
-    b.answer(b.invite, 200, { body: sdp('callee'), headers: [[HeaderId.Allow, 'INVITE, UPDATE']] });
-    world.run();
+    a.calls({ body: sdp('caller'), headers: [[HeaderId.Allow, 'INVITE, UPDATE']] });
+    b.answers(200, { body: sdp('callee'), headers: [[HeaderId.Allow, 'INVITE, UPDATE']] });
     for (const party of [a, b])
       party.onRequest = (transaction, request) => {
         const described = request.method === 'INVITE' || request.method === 'UPDATE';
         if (request.method !== 'BYE') party.answer(transaction, 200, { ...SAID, ...(described && { body: sdp('x') }) });
       };
-    a.send('INVITE', { body: sdp('again'), ...SAID });
-    world.run();
-    a.send('UPDATE', { body: sdp('again'), ...SAID });
-    world.run();
+    a.sends('INVITE', { body: sdp('again'), ...SAID });
+    a.sends('UPDATE', { body: sdp('again'), ...SAID });
     a.send('INFO', { body: 'x', type: 'text/x', ...SAID });
-    a.send('MESSAGE', { body: 'x', type: 'text/plain', ...SAID });
-    world.run();
+    a.sends('MESSAGE', { body: 'x', type: 'text/plain', ...SAID });
     expect(b.received.map(({ method }) => method)).toEqual(['INVITE', 'INVITE', 'UPDATE', 'INFO', 'MESSAGE']);
     expect(texts(b)).not.toContain('secret');
     const answers = [
@@ -309,12 +303,10 @@ test('an anonymous caller’s re-INVITE, UPDATE, INFO, MESSAGE and answers say n
       });
     }
     // The other party has nothing to hide.
-    const shown = b.send('INFO', { body: 'x', type: 'text/x', headers: [[HeaderId.Subject, 'hello']] });
-    world.run();
+    const shown = b.sends('INFO', { body: 'x', type: 'text/x', headers: [[HeaderId.Subject, 'hello']] });
     expect(shown.final?.status).toBe(200);
     expect(a.requests('INFO').at(-1)?.headers.value(HeaderId.Subject)).toBe('hello');
-    a.send('BYE');
-    expect(world.settles()).toBe(true);
+    expect(world.ends()).toBe(true);
   }
 });
 
@@ -323,17 +315,14 @@ test.each([
   ['callee', {}, ['secret']],
   ['caller', { anonymous: true }, []],
 ])('a BYE takes fields of the tenant’s relay list along: of a %s %j', (from, of, told) => {
-  const world = new World();
-  const { a, b, engine } = world;
+  const { world, a, b, engine } = scene();
   const relays = { relayHeaders: ['User-Agent'] };
   engine.plan = (request) =>
     stages([{ branches: [branchTo(request, 'b', { options: { ...legOptions('b'), ...relays } })] }], {
       callerLeg: { ...legOptions('caller'), ...relays, ...of },
     });
-  a.call();
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('callee') });
-  world.run();
+  a.calls();
+  b.answers(200, { body: sdp('callee') });
   const [sender, taker] = from === 'caller' ? [a, b] : [b, a];
   sender.send('BYE', { headers: [...(SAID.headers ?? []), [HeaderId.Reason, 'Q.850;cause=16']] });
   world.run();
@@ -349,12 +338,9 @@ test.each([
   ['callee', 'application/vnd.etsi.aoc+xml', '<aoc/>', '<aoc/>'],
   ['caller', 'application/sdp', 'v=0\r\n', ''],
 ])('a BYE takes its body along, unless that describes a session: of a %s, %s', (from, type, body, told) => {
-  const world = new World();
-  const { a, b } = world;
-  a.call();
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('callee') });
-  world.run();
+  const { world, a, b } = scene();
+  a.calls();
+  b.answers(200, { body: sdp('callee') });
   const [sender, taker] = from === 'caller' ? [a, b] : [b, a];
   const disposition = 'signal;handling=optional';
   sender.send('BYE', { body, type, headers: [[HeaderId.ContentDisposition, disposition]] });
@@ -372,8 +358,7 @@ test.each([
 ] as const)(
   'RFC 5621 §3.3: a BYE that %i meets, with body %j, is sent with %j: once more without a body, which may be all that is refused',
   (status, body, told) => {
-    const world = new World();
-    const { a, b } = world;
+    const { world, a, b } = scene();
     world.connect();
     b.onRequest = (transaction, { method }) => method === 'BYE' && b.answer(transaction, status);
     const type = 'application/vnd.etsi.aoc+xml';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { HeaderId, partsOf, partType, type SipResponse, sessionDescriptionOf } from '../../src/sip/message/index.ts';
-import { branchTo, type Content, type Party, type Sent, sdp, stages, World } from './world.ts';
+import { branchTo, type Content, type Party, type Sent, scene, sdp, stages, World } from './world.ts';
 
 const RELIABLE = [
   [HeaderId.Require, '100rel'],
@@ -14,12 +14,9 @@ function prack(party: Party, sent: Sent, response: SipResponse, body?: string): 
 }
 
 test('RFC 3262: a reliable 183 is relayed reliably with this engine’s RSeq; the caller’s PRACK becomes the callee’s, and its 200 comes back', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
-  world.run();
-  b.answer(b.invite, 183, { body: sdp('early'), headers: RELIABLE });
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
+  b.answers(183, { body: sdp('early'), headers: RELIABLE });
   const early = sent.responses.at(-1);
   expect(early?.headers.value(HeaderId.Require)).toBe('100rel');
   expect(early?.body).toBe(sdp('early'));
@@ -28,37 +25,27 @@ test('RFC 3262: a reliable 183 is relayed reliably with this engine’s RSeq; th
   world.run();
   expect(b.requests('PRACK')[0]?.headers.value(HeaderId.RAck)).toBe('7001 1 INVITE');
   expect(acknowledged.final?.status).toBe(200);
-  b.answer(b.invite, 200);
-  world.run();
+  b.answers(200);
   expect(sent.final?.status).toBe(200);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('§5: an offer in a reliable provisional response is answered in PRACK, end to end; the ACK then carries nothing', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call({ headers: [[HeaderId.Supported, '100rel']] });
-  world.run();
-  b.answer(b.invite, 183, { body: sdp('offer'), headers: RELIABLE });
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls({ headers: [[HeaderId.Supported, '100rel']] });
+  b.answers(183, { body: sdp('offer'), headers: RELIABLE });
   prack(a, sent, sent.responses.at(-1) as SipResponse, sdp('answer'));
   world.run();
   expect(b.requests('PRACK')[0]?.body).toBe(sdp('answer'));
-  b.answer(b.invite, 200);
-  world.run();
+  b.answers(200);
   expect(b.acks[0]?.body).toBe('');
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('a PRACK may offer again, and the answer is in its 200', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
-  world.run();
-  b.answer(b.invite, 183, { body: sdp('early'), headers: RELIABLE });
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
+  b.answers(183, { body: sdp('early'), headers: RELIABLE });
   b.onRequest = (transaction, request) => {
     if (request.method === 'PRACK') b.answer(transaction, 200, { body: sdp('second-answer') });
   };
@@ -66,26 +53,21 @@ test('a PRACK may offer again, and the answer is in its 200', () => {
   world.run();
   expect(b.requests('PRACK')[0]?.body).toBe(sdp('second-offer'));
   expect(second.final?.body).toBe(sdp('second-answer'));
-  b.answer(b.invite, 200);
-  world.run();
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  b.answers(200);
+  expect(world.ends()).toBe(true);
 });
 
 test('§4: the callee’s retransmissions are relayed once, and a response out of order is not relayed', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
   b.answer(b.invite, 183, { body: sdp('early'), headers: RELIABLE });
   b.answer(b.invite, 183, { body: sdp('early'), headers: RELIABLE });
-  b.answer(b.invite, 180, {
+  b.answers(180, {
     headers: [
       [HeaderId.Require, '100rel'],
       [HeaderId.RSeq, '7003'],
     ],
   });
-  world.run();
   expect(sent.statuses.filter((status) => status > 100)).toEqual([183]);
   sent.transaction?.cancel();
   b.invite.user = { onCancel: () => b.answer(b.invite, 487) };
@@ -93,19 +75,14 @@ test('§4: the callee’s retransmissions are relayed once, and a response out o
 });
 
 test('a caller without 100rel gets the response unreliably, and this engine sends the PRACK', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call();
-  world.run();
-  b.answer(b.invite, 183, { body: sdp('early'), headers: RELIABLE });
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls();
+  b.answers(183, { body: sdp('early'), headers: RELIABLE });
   expect(sent.responses.at(-1)?.headers.has(HeaderId.RSeq)).toBe(false);
   expect(sent.responses.at(-1)?.headers.has(HeaderId.Require)).toBe(false);
   expect(b.requests('PRACK')[0]?.headers.value(HeaderId.RAck)).toBe('7001 1 INVITE');
-  b.answer(b.invite, 200, { body: sdp('early') });
-  world.run();
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  b.answers(200, { body: sdp('early') });
+  expect(world.ends()).toBe(true);
 });
 
 test.each([
@@ -115,21 +92,15 @@ test.each([
 ] as const)(
   'RFC 3261 §13.2.1: a caller %s, gets the description of the 183 again in a 200 that has none',
   (_which, reliable, supported) => {
-    const world = new World();
-    const { a, b } = world;
-    const sent = a.call({ body: sdp('caller'), headers: supported });
-    world.run();
-    b.answer(b.invite, 183, { body: sdp('early'), headers: reliable });
-    world.run();
-    b.answer(b.invite, 180);
-    world.run();
+    const { world, a, b } = scene();
+    const sent = a.calls({ body: sdp('caller'), headers: supported });
+    b.answers(183, { body: sdp('early'), headers: reliable });
+    b.answers(180);
     expect(sent.responses.at(-1)?.body).toBe('');
-    b.answer(b.invite, 200);
-    world.run();
+    b.answers(200);
     expect(sent.final?.body).toBe(sdp('early'));
     expect(sent.final?.headers.value(HeaderId.ContentType)).toBe('application/sdp');
-    a.send('BYE');
-    expect(world.settles()).toBe(true);
+    expect(world.ends()).toBe(true);
   },
 );
 
@@ -143,15 +114,11 @@ describe('RFC 3261 §13.2.1: what a 2xx repeats of a 183, to a caller that sent 
   /** What `caller` hears of a 183 and a 200. */
   function answered(caller: Content, early: Content, answer: Content, world = new World()): SipResponse {
     const { a, b } = world;
-    const sent = a.call(caller);
-    world.run();
-    b.answer(b.invite, 183, early);
-    world.run();
-    b.answer(b.invite, 200, answer);
-    world.run();
+    const sent = a.calls(caller);
+    b.answers(183, early);
+    b.answers(200, answer);
     const final = sent.final as SipResponse;
-    a.send('BYE');
-    expect(world.settles()).toBe(true);
+    expect(world.ends()).toBe(true);
     return final;
   }
 
@@ -205,47 +172,33 @@ describe('RFC 3261 §13.2.1: what a 2xx repeats of a 183, to a caller that sent 
   });
 
   test('is nothing once the caller has acknowledged it, whatever a 180 says again', () => {
-    const world = new World();
-    const { a, b } = world;
-    const sent = a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
-    world.run();
-    b.answer(b.invite, 183, { body: sdp('early'), headers: RELIABLE });
-    world.run();
+    const { world, a, b } = scene();
+    const sent = a.calls({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
+    b.answers(183, { body: sdp('early'), headers: RELIABLE });
     prack(a, sent, sent.responses.at(-1) as SipResponse);
     world.run();
-    b.answer(b.invite, 180, { body: sdp('early') });
-    world.run();
-    b.answer(b.invite, 200);
-    world.run();
+    b.answers(180, { body: sdp('early') });
+    b.answers(200);
     expect([sent.final?.status, sent.final?.body]).toEqual([200, '']);
-    a.send('BYE');
-    expect(world.settles()).toBe(true);
+    expect(world.ends()).toBe(true);
   });
 
   test('is still what it was after a reliable response without a description', () => {
-    const world = new World();
-    const { a, b } = world;
-    const sent = a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
-    world.run();
-    b.answer(b.invite, 183, { body: sdp('early') });
-    world.run();
-    b.answer(b.invite, 180, { headers: RELIABLE });
-    world.run();
+    const { world, a, b } = scene();
+    const sent = a.calls({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
+    b.answers(183, { body: sdp('early') });
+    b.answers(180, { headers: RELIABLE });
     prack(a, sent, sent.responses.at(-1) as SipResponse);
     world.run();
-    b.answer(b.invite, 200);
-    world.run();
+    b.answers(200);
     expect(sent.final && sessionDescriptionOf(sent.final)).toBe(sdp('early'));
-    a.send('BYE');
-    expect(world.settles()).toBe(true);
+    expect(world.ends()).toBe(true);
   });
 });
 
 test('a callee is not offered 100rel when it would have to offer and the caller could not answer in PRACK', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call({});
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls({});
   expect(b.invite.request.headers.value(HeaderId.Supported)).not.toContain('100rel');
   sent.transaction?.cancel();
   world.run(300);
@@ -254,42 +207,32 @@ test('a callee is not offered 100rel when it would have to offer and the caller 
 });
 
 test('§3: a caller that requires 100rel gets every provisional response reliably, and the 2xx waits for the PRACK of a description', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call({ body: sdp('caller'), headers: [[HeaderId.Require, '100rel']] });
-  world.run();
-  b.answer(b.invite, 183, { body: sdp('early') });
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls({ body: sdp('caller'), headers: [[HeaderId.Require, '100rel']] });
+  b.answers(183, { body: sdp('early') });
   const early = sent.responses.at(-1) as SipResponse;
   expect(early.headers.has(HeaderId.RSeq)).toBe(true);
-  b.answer(b.invite, 200, { body: sdp('early') });
-  world.run();
+  b.answers(200, { body: sdp('early') });
   expect(sent.final).toBeUndefined();
   const acknowledged = prack(a, sent, early);
   world.run();
   expect(acknowledged.final?.status).toBe(200);
   expect(sent.final?.status).toBe(200);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('§5: a caller that requires 100rel and offers nothing is offered nothing by a description that the callee did not send reliably', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call({ headers: [[HeaderId.Require, '100rel']] });
-  world.run();
-  b.answer(b.invite, 183, { body: sdp('early') });
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls({ headers: [[HeaderId.Require, '100rel']] });
+  b.answers(183, { body: sdp('early') });
   const early = sent.responses.at(-1) as SipResponse;
   expect([early.headers.has(HeaderId.RSeq), early.body]).toEqual([true, '']);
   const acknowledged = prack(a, sent, early);
   world.run();
   expect(acknowledged.final?.status).toBe(200);
-  b.answer(b.invite, 200, { body: sdp('offer') });
-  world.run();
+  b.answers(200, { body: sdp('offer') });
   expect(sent.final?.body).toBe(sdp('offer'));
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test.each([
@@ -301,32 +244,24 @@ test.each([
   ],
   ['alone', 'application/ISUP', '', 'ACM'],
 ])('§5: what else such a response holds is given to that caller: ISUP %s', (_where, type, described, isup) => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call({ headers: [[HeaderId.Require, '100rel']] });
-  world.run();
-  b.answer(b.invite, 183, { body: described + isup, type });
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls({ headers: [[HeaderId.Require, '100rel']] });
+  b.answers(183, { body: described + isup, type });
   const early = sent.responses.at(-1) as SipResponse;
   expect([early.headers.value(HeaderId.ContentType), early.body]).toEqual([type, isup]);
   prack(a, sent, early);
   world.run();
-  b.answer(b.invite, 486);
-  world.run();
+  b.answers(486);
   expect(sent.final?.status).toBe(486);
   expect(world.settles()).toBe(true);
 });
 
 test('§3: a PRACK that the 2xx has overtaken is answered with 2xx and goes on to the callee, once', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
-  world.run();
-  b.answer(b.invite, 180, { headers: RELIABLE });
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
+  b.answers(180, { headers: RELIABLE });
   const ringing = sent.responses.at(-1) as SipResponse;
-  b.answer(b.invite, 200, { body: sdp('b') });
-  world.run();
+  b.answers(200, { body: sdp('b') });
   expect(sent.final?.status).toBe(200);
   const acknowledged = prack(a, sent, ringing);
   world.run();
@@ -334,8 +269,7 @@ test('§3: a PRACK that the 2xx has overtaken is answered with 2xx and goes on t
   world.run();
   expect([acknowledged.final?.status, again.final?.status]).toEqual([200, 481]);
   expect(b.requests('PRACK').map(({ headers }) => headers.value(HeaderId.RAck))).toEqual(['7001 1 INVITE']);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test.each([
@@ -345,12 +279,9 @@ test.each([
 ])(
   '§3: a PRACK that matches is answered with 2xx %s the 2xx of the INVITE, also where the callee %s its own',
   (when, how) => {
-    const world = new World();
-    const { a, b, network } = world;
-    const sent = a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
-    world.run();
-    b.answer(b.invite, 180, { headers: RELIABLE });
-    world.run();
+    const { world, a, b, network } = scene();
+    const sent = a.calls({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
+    b.answers(180, { headers: RELIABLE });
     const ringing = sent.responses.at(-1) as SipResponse;
     if (how === 'refuses')
       b.onRequest = (transaction, { method }) => {
@@ -365,16 +296,13 @@ test.each([
     world.run();
     expect([acknowledged.final?.status, sent.final?.status]).toEqual([200, 200]);
     expect(world.engine.calls.counters.live).toBe(1);
-    a.send('BYE');
-    expect(world.settles()).toBe(true);
+    expect(world.ends()).toBe(true);
   },
 );
 
 test('§3: without any PRACK the INVITE is refused with a 5xx after 64*T1 and the callee is cancelled', () => {
-  const world = new World();
-  const { a, b, network } = world;
-  const sent = a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
-  world.run();
+  const { world, a, b, network } = scene();
+  const sent = a.calls({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
   b.answer(b.invite, 183, { body: sdp('early'), headers: RELIABLE });
   b.invite.user = { onCancel: () => b.answer(b.invite, 487) };
   world.run(40_000);
@@ -385,27 +313,19 @@ test('§3: without any PRACK the INVITE is refused with a 5xx after 64*T1 and th
 });
 
 test('the callee hangs up while its 2xx waits for the caller’s PRACK: the caller is refused, nothing is left', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call({ body: sdp('caller'), headers: [[HeaderId.Require, '100rel']] });
-  world.run();
-  b.answer(b.invite, 183, { body: sdp('early') });
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('early') });
-  world.run();
-  b.send('BYE');
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls({ body: sdp('caller'), headers: [[HeaderId.Require, '100rel']] });
+  b.answers(183, { body: sdp('early') });
+  b.answers(200, { body: sdp('early') });
+  b.sends('BYE');
   expect(sent.final?.status).toBeGreaterThanOrEqual(400);
   expect(world.settles()).toBe(true);
 });
 
 test('RFC 3311 §5.1: an UPDATE in an early dialog whose offer was answered reliably crosses both ways', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
-  world.run();
-  b.answer(b.invite, 183, { body: sdp('early'), headers: RELIABLE });
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel']] });
+  b.answers(183, { body: sdp('early'), headers: RELIABLE });
   prack(a, sent, sent.responses.at(-1) as SipResponse);
   world.run();
   for (const party of [a, b]) {
@@ -413,31 +333,22 @@ test('RFC 3311 §5.1: an UPDATE in an early dialog whose offer was answered reli
       if (request.method === 'UPDATE') party.answer(transaction, 200, { body: sdp('updated') });
     };
   }
-  const fromA = a.send('UPDATE', { body: sdp('caller') });
-  world.run();
-  const fromB = b.send('UPDATE', { body: sdp('early') });
-  world.run();
+  const fromA = a.sends('UPDATE', { body: sdp('caller') });
+  const fromB = b.sends('UPDATE', { body: sdp('early') });
   expect(fromA.final?.body).toBe(sdp('updated'));
   expect(fromB.final?.body).toBe(sdp('updated'));
-  b.answer(b.invite, 200);
-  world.run();
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  b.answers(200);
+  expect(world.ends()).toBe(true);
 });
 
 test('RFC 3311 §5.2: an UPDATE with an offer before the INVITE’s own was answered is 500 with Retry-After', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call();
-  world.run();
-  b.answer(b.invite, 183, { body: sdp('early') });
-  world.run();
-  const update = a.send('UPDATE', { body: sdp('caller') });
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls();
+  b.answers(183, { body: sdp('early') });
+  const update = a.sends('UPDATE', { body: sdp('caller') });
   expect(update.final?.status).toBe(500);
   expect(update.final?.headers.has(HeaderId.RetryAfter)).toBe(true);
-  b.answer(b.invite, 486);
-  world.run();
+  b.answers(486);
   expect(sent.final?.status).toBe(486);
   expect(world.settles()).toBe(true);
 });

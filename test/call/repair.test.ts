@@ -4,7 +4,7 @@ import type { LegOptions } from '../../src/call/plan.ts';
 import type { ServerTransaction } from '../../src/call/ports.ts';
 import { DigestClient } from '../../src/sip/auth/index.ts';
 import { HeaderId, type SipRequest } from '../../src/sip/message/index.ts';
-import { branchTo, legOptions, sdp, stages, World } from './world.ts';
+import { branchTo, legOptions, scene, sdp, stages, World } from './world.ts';
 
 const credentials = (): DigestClient =>
   new DigestClient({ username: 'trunk', secret: { password: 'canary-password' }, realms: ['carrier'] });
@@ -22,23 +22,19 @@ test('RFC 3261 §22.3: a trunk’s 407 is answered with credentials: same Call-I
   const world = new World();
   withCredentials(world);
   const { a, b } = world;
-  const sent = a.call();
-  world.run();
+  const sent = a.calls();
   const first = b.invite.request;
-  b.answer(b.invite, 407, { headers: challenge('carrier', 'n1') });
-  world.run();
+  b.answers(407, { headers: challenge('carrier', 'n1') });
   const second = b.invite.request;
   expect(second.callId()).toBe(first.callId());
   expect(second.fromTag()).toBe(first.fromTag());
   expect(second.cseq().sequence).toBe(2);
   expect(second.headers.value(HeaderId.ProxyAuthorization)).toContain('username="trunk"');
-  b.answer(b.invite, 200, { body: sdp('b') });
-  world.run();
+  b.answers(200, { body: sdp('b') });
   expect(sent.statuses).toEqual([100, 200]);
   // §22.3: the ACK to a 2xx carries the INVITE's credentials.
   expect(b.acks[0]?.headers.has(HeaderId.ProxyAuthorization)).toBe(true);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
   expect(world.record.attempts).toHaveLength(1);
   expect(JSON.stringify(world.record)).not.toContain('canary');
 });
@@ -75,18 +71,14 @@ describe('RFC 3261 §8.1.3.5: a 415', () => {
     withCredentials(world);
     const { a, b } = world;
     const headers = [[HeaderId.MimeVersion, '1.0']] as const;
-    const sent = a.call({ body: parts, type: 'multipart/mixed;boundary=b', headers });
-    world.run();
-    b.answer(b.invite, 415);
-    world.run();
-    b.answer(b.invite, 407, { headers: challenge('carrier', 'n1') });
-    world.run();
+    const sent = a.calls({ body: parts, type: 'multipart/mixed;boundary=b', headers });
+    b.answers(415);
+    b.answers(407, { headers: challenge('carrier', 'n1') });
     const bodies = b.invites.map(({ request }) => [request.headers.value(HeaderId.ContentType), request.body]);
     const alone = ['application/sdp', sdp('a')];
     expect(bodies).toEqual([['multipart/mixed;boundary=b', parts], alone, alone]);
     expect(b.invite.request.headers.has(HeaderId.MimeVersion)).toBe(false);
-    b.answer(b.invite, 415);
-    world.run();
+    b.answers(415);
     expect([b.invites.length, sent.final?.status]).toEqual([3, 415]);
     expect(world.settles()).toBe(true);
   });
@@ -116,8 +108,7 @@ describe('RFC 3261 §8.1.3.5: a 415', () => {
       if (method === 'INVITE')
         b.answer(transaction, 415, { headers: accept === undefined ? [] : [[HeaderId.Accept, accept]] });
     };
-    const sent = a.call({ body: ALL, type: MIXED });
-    world.run();
+    const sent = a.calls({ body: ALL, type: MIXED });
     expect(sent.final?.status).toBe(415);
     expect(world.settles()).toBe(true);
     return b.invites.map(({ request }) => request);
@@ -170,20 +161,16 @@ describe('RFC 3261 §8.1.3.5: a 415', () => {
   });
 
   test.each([400, 415, 488, 606])('to a description alone is the caller’s to hear, as is a %i', (status) => {
-    const world = new World();
-    const { a, b } = world;
-    const sent = a.call({ body: sdp('a') });
-    world.run();
-    b.answer(b.invite, status);
-    world.run();
+    const { world, a, b } = scene();
+    const sent = a.calls({ body: sdp('a') });
+    b.answers(status);
     expect([b.invites.length, sent.final?.status]).toEqual([1, status]);
     expect(world.settles()).toBe(true);
   });
 
   test.each([400, 488, 606])('is what a gateway that reads a description alone may mean by %i', (status) => {
     const told: unknown[] = [];
-    const world = new World({ calls: { log: { ...silentLog, info: (...line: unknown[]) => told.push(line) } } });
-    const { a, b } = world;
+    const { world, a, b } = scene({ calls: { log: { ...silentLog, info: (...line: unknown[]) => told.push(line) } } });
     const sent = a.call({ body: ALL, type: MIXED });
     for (let nth = 0; nth < 2; nth++) {
       world.run();
@@ -202,10 +189,8 @@ test('a realm that is not the trunk’s gets no credentials', () => {
   const world = new World();
   withCredentials(world);
   const { a, b } = world;
-  const sent = a.call();
-  world.run();
-  b.answer(b.invite, 407, { headers: challenge('somebody-else', 'n1') });
-  world.run();
+  const sent = a.calls();
+  b.answers(407, { headers: challenge('somebody-else', 'n1') });
   expect(b.invites).toHaveLength(1);
   expect(sent.final?.status).toBe(503);
   expect(world.settles()).toBe(true);
@@ -222,12 +207,10 @@ test('a trunk that challenges BYE and re-INVITE too is answered', () => {
     if (!authorized) b.answer(transaction, 407, { headers: challenge('carrier', `in-dialog-${nonce++}`) });
     else if (request.method === 'INVITE') b.answer(transaction, 200, { body: sdp('again') });
   };
-  const reinvite = a.send('INVITE', { body: sdp('hold') });
-  world.run();
+  const reinvite = a.sends('INVITE', { body: sdp('hold') });
   expect(reinvite.final?.status).toBe(200);
   expect(b.invite.request.body).toBe(sdp('hold'));
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
   expect(b.requests('BYE').at(-1)?.headers.has(HeaderId.ProxyAuthorization)).toBe(true);
 });
 
@@ -255,8 +238,7 @@ test('a challenge of a relayed request that comes after the call’s end is not 
 });
 
 test('a relayed request that is challenged goes again with its Max-Forwards and with every field of a repeated name', () => {
-  const world = new World();
-  const { a, b, engine } = world;
+  const { world, a, b, engine } = scene();
   const headers = [
     ['Reason', 'SIP;cause=200'],
     ['Reason', 'Q.850;cause=16'],
@@ -270,8 +252,7 @@ test('a relayed request that is challenged goes again with its Max-Forwards and 
     if (!request.headers.has(HeaderId.ProxyAuthorization))
       b.answer(transaction, 407, { headers: challenge('carrier', 'info') });
   };
-  const sent = a.send('INFO', { body: 'x', type: 'text/x', headers: [[HeaderId.MaxForwards, '20']] });
-  world.run();
+  const sent = a.sends('INFO', { body: 'x', type: 'text/x', headers: [[HeaderId.MaxForwards, '20']] });
   expect(sent.final?.status).toBe(200);
   const infos = b.requests('INFO');
   expect(infos).toHaveLength(2);
@@ -282,13 +263,11 @@ test('a relayed request that is challenged goes again with its Max-Forwards and 
     for (const id of [HeaderId.From, HeaderId.To, HeaderId.CallId, HeaderId.CSeq, HeaderId.Via, HeaderId.ContentType])
       expect(fields.fieldValues(id)).toHaveLength(1);
   }
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('§8.1.3.5: a 420 is repaired once, without the extensions that are not supported', () => {
-  const world = new World();
-  const { a, b, engine } = world;
+  const { world, a, b, engine } = scene();
   engine.plan = (request) => {
     const branch = branchTo(request, 'b');
     return stages([
@@ -302,45 +281,35 @@ test('§8.1.3.5: a 420 is repaired once, without the extensions that are not sup
       },
     ]);
   };
-  const sent = a.call();
-  world.run();
+  const sent = a.calls();
   // The callee's endpoint refuses the first one by itself.
   expect(world.network.count('b>engine 420')).toBe(1);
   expect(b.invite.request.headers.value(HeaderId.Require)).toBe('timer');
-  b.answer(b.invite, 200, { body: sdp('b') });
-  world.run();
+  b.answers(200, { body: sdp('b') });
   expect(sent.final?.status).toBe(200);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('a 420 to what is only supported is repaired once without it', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call();
-  world.run();
-  b.answer(b.invite, 420, { headers: [[HeaderId.Unsupported, 'Timer, 100rel']] });
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls();
+  b.answers(420, { headers: [[HeaderId.Unsupported, 'Timer, 100rel']] });
   expect(b.invite.request.headers.value(HeaderId.Supported)).toBe('replaces, norefersub');
-  b.answer(b.invite, 420, { headers: [[HeaderId.Unsupported, 'replaces']] });
-  world.run();
+  b.answers(420, { headers: [[HeaderId.Unsupported, 'replaces']] });
   expect(sent.final?.status).toBe(500);
   expect(world.settles()).toBe(true);
 });
 
 test('a 420 of `timer` takes away what a trunk’s INVITE says of a session timer, too', () => {
-  const world = new World();
-  const { a, b } = world;
+  const { world, a, b } = scene();
   world.engine.plan = (request) => {
     const branch = branchTo(request, 'b');
     const headers = [...branch.draft.headers, ['Session-Expires', '300'], ['Min-SE', '90']] as const;
     return stages([{ branches: [{ ...branch, draft: { ...branch.draft, headers } }] }]);
   };
-  a.call();
-  world.run();
+  a.calls();
   expect(b.invite.request.headers.value(HeaderId.SessionExpires)).toBe('300');
-  b.answer(b.invite, 420, { headers: [[HeaderId.Unsupported, 'timer']] });
-  world.run();
+  b.answers(420, { headers: [[HeaderId.Unsupported, 'timer']] });
   const { headers } = b.invite.request;
   expect([headers.value(HeaderId.SessionExpires), headers.value(HeaderId.MinSE)]).toEqual([undefined, undefined]);
 });
@@ -352,39 +321,32 @@ test.each([
   ['a Min-SE beyond a day', ['90000']],
   ['ever longer ones', ['300', '600', '900', '1200']],
 ])('RFC 4028 §7.3: after a 422 with %s the INVITE goes without a session timer, once', (_what, minima) => {
-  const world = new World();
-  const { a, b } = world;
+  const { world, a, b } = scene();
   const sessionTimer = { intervalSeconds: 180, minSeconds: 120 };
   world.engine.plan = (request) =>
     stages([{ branches: [branchTo(request, 'b', { options: { ...legOptions(), sessionTimer } })] }]);
-  const sent = a.call({ body: sdp('caller') });
-  world.run();
+  const sent = a.calls({ body: sdp('caller') });
   for (const minimum of minima) {
     expect(b.invite.request.headers.has(HeaderId.SessionExpires)).toBe(true);
-    b.answer(b.invite, 422, { headers: minimum === undefined ? [] : [[HeaderId.MinSE, minimum]] });
-    world.run();
+    b.answers(422, { headers: minimum === undefined ? [] : [[HeaderId.MinSE, minimum]] });
   }
   const { headers } = b.invite.request;
   expect([HeaderId.SessionExpires, HeaderId.MinSE].filter((id) => headers.has(id))).toEqual([]);
   expect(headers.lists(HeaderId.Supported, 'timer')).toBe(false);
-  b.answer(b.invite, 422, { headers: [] });
-  world.run();
+  b.answers(422, { headers: [] });
   expect(sent.final?.status).toBe(500);
   expect(world.settles()).toBe(true);
 });
 
 test('a call repaired of `timer` has no session timer: it lasts beyond the interval, and no request within it names one', () => {
-  const world = new World();
-  const { a, b } = world;
+  const { world, a, b } = scene();
   const sessionTimer = { intervalSeconds: 180, minSeconds: 120 };
   world.engine.plan = (request) =>
     stages([{ branches: [branchTo(request, 'b', { options: { ...legOptions(), sessionTimer } })] }]);
-  const sent = a.call({ body: sdp('caller') });
-  world.run();
+  const sent = a.calls({ body: sdp('caller') });
   const asked = [HeaderId.SessionExpires, HeaderId.MinSE];
   expect(asked.map((id) => b.invite.request.headers.value(id))).toEqual(['180', '120']);
-  b.answer(b.invite, 420, { headers: [[HeaderId.Unsupported, 'timer']] });
-  world.run();
+  b.answers(420, { headers: [[HeaderId.Unsupported, 'timer']] });
   expect(asked.filter((id) => b.invite.request.headers.has(id))).toEqual([]);
   b.onRequest = (transaction, { method, headers }) => {
     const isRefused = headers.lists(HeaderId.Supported, 'timer') || headers.has(HeaderId.SessionExpires);
@@ -394,31 +356,25 @@ test('a call repaired of `timer` has no session timer: it lasts beyond the inter
   b.answer(b.invite, 200, { body: sdp('b') });
   world.run(600_000);
   expect(sent.final?.status).toBe(200);
-  const hold = a.send('INVITE', { body: sdp('hold'), headers: [[HeaderId.Contact, '<sip:a>']] });
-  world.run();
+  const hold = a.sends('INVITE', { body: sdp('hold'), headers: [[HeaderId.Contact, '<sip:a>']] });
   expect(hold.final?.status).toBe(200);
   expect(b.requests('INVITE').at(-1)?.headers.value(HeaderId.Supported)).toBe('replaces, norefersub');
   world.run(600_000);
   expect(b.requests('BYE')).toEqual([]);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('§14.1: an INVITE refused with 491 is sent once more after 2.1 to 4 s; a caller that cancels meanwhile gets 487', () => {
-  const world = new World();
-  const { a, b } = world;
-  const sent = a.call();
-  world.run();
+  const { world, a, b } = scene();
+  const sent = a.calls();
   b.answer(b.invite, 491);
   world.run(2000);
   expect(b.invites).toHaveLength(1);
   world.run(2100);
   expect(b.invites).toHaveLength(2);
-  b.answer(b.invite, 491);
-  world.run();
+  b.answers(491);
   expect(sent.final?.status).toBe(480);
-  const second = a.call({ body: sdp('caller') }, 'second');
-  world.run();
+  const second = a.calls({ body: sdp('caller') }, 'second');
   b.answer(b.invite, 491);
   world.run(300);
   second.transaction?.cancel();

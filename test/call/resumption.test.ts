@@ -1,14 +1,12 @@
 import { expect, test } from 'vitest';
-import { Engine, World } from './world.ts';
+import { Engine, scene } from './world.ts';
 
 /** B rings for a process that has ended; the one that is there now cancels that in its name, while the network to B is away. */
 function cancelledInVain() {
-  const world = new World();
-  const { network, b } = world;
+  const { world, network, b } = scene();
   world.a.call();
   world.run();
-  b.answer(b.invite, 180);
-  world.run();
+  b.answers(180);
   const engine = new Engine(network);
   network.silenced.add('b');
   const to = { transport: 'udp', address: 'b', port: 5060 } as const;
@@ -21,19 +19,17 @@ function cancelledInVain() {
 }
 
 test('§9.1: whose CANCEL has reached nobody is cancelled once more when he says again that he rings', () => {
-  const { world, network, b, cancels, before } = cancelledInVain();
+  const { network, b, cancels, before } = cancelledInVain();
   expect(before).toBeGreaterThan(1);
-  b.answer(b.invite, 180);
-  world.run();
+  b.answers(180);
   expect(cancels()).toBe(before + 1);
   // The 487 to that.
   expect(network.count('engine>b ACK')).toBe(1);
 });
 
 test('§13.3.1.4: whose CANCEL has reached nobody, and who has answered meanwhile, is left with ACK and BYE', () => {
-  const { world, network, b, cancels, before } = cancelledInVain();
-  b.answer(b.invite, 200);
-  world.run();
+  const { network, b, cancels, before } = cancelledInVain();
+  b.answers(200);
   expect([cancels() - before, network.count('engine>b ACK'), network.count('engine>b BYE')]).toEqual([0, 1, 1]);
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { HeaderId } from '../../src/sip/message/index.ts';
-import { branchTo, legOptions, type Party, sdp, stages, World } from './world.ts';
+import { branchTo, legOptions, type Party, scene, sdp, stages, World } from './world.ts';
 
 const TIMER = [
   [HeaderId.Supported, 'timer'],
@@ -34,33 +34,26 @@ function answersUpdates(party: Party): void {
 }
 
 test('RFC 4028 §9: the caller’s interval is granted on its leg alone; an interval below Min-SE is 422', () => {
-  const world = new World();
-  const { a, b } = world;
-  const tooShort = a.call({
+  const { world, a, b } = scene();
+  const tooShort = a.calls({
     body: sdp('caller'),
     headers: [
       [HeaderId.Supported, 'timer'],
       [HeaderId.SessionExpires, '60'],
     ],
   });
-  world.run();
   expect(tooShort.final?.status).toBe(422);
   expect(tooShort.final?.headers.value(HeaderId.MinSE)).toBe('90');
-  const sent = a.call({ body: sdp('caller'), headers: TIMER }, 'second');
-  world.run();
+  const sent = a.calls({ body: sdp('caller'), headers: TIMER }, 'second');
   expect(b.invite.request.headers.has(HeaderId.SessionExpires)).toBe(false);
-  b.answer(b.invite, 200, { body: sdp('b') });
-  world.run();
+  b.answers(200, { body: sdp('b') });
   expect(sent.final?.headers.value(HeaderId.SessionExpires)).toBe('180;refresher=uac');
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('§10: a caller that was to refresh and does not: both legs get a BYE before the session expires', () => {
-  const world = new World();
-  const { a, b } = world;
-  a.call({ body: sdp('caller'), headers: TIMER });
-  world.run();
+  const { world, a, b } = scene();
+  a.calls({ body: sdp('caller'), headers: TIMER });
   b.answer(b.invite, 200, { body: sdp('b') });
   world.run(181_000);
   expect(a.requests('BYE')).toHaveLength(1);
@@ -70,48 +63,39 @@ test('§10: a caller that was to refresh and does not: both legs get a BYE befor
 });
 
 test('§7.4: a caller’s UPDATE without offer refreshes its leg, again and again, and the callee hears nothing', () => {
-  const world = new World();
-  const { a, b } = world;
-  a.call({ body: sdp('caller'), headers: TIMER });
-  world.run();
+  const { world, a, b } = scene();
+  a.calls({ body: sdp('caller'), headers: TIMER });
   b.answer(b.invite, 200, { body: sdp('b') });
   for (let round = 0; round < 5; round++) {
     world.run(90_000);
-    const refresh = a.send('UPDATE', { headers: [...TIMER, [HeaderId.Contact, '<sip:a>']] });
-    world.run();
+    const refresh = a.sends('UPDATE', { headers: [...TIMER, [HeaderId.Contact, '<sip:a>']] });
     expect(refresh.final?.headers.value(HeaderId.SessionExpires)).toBe('180;refresher=uac');
   }
   expect(b.requests('UPDATE')).toHaveLength(0);
   expect(world.engine.calls.counters.live).toBe(1);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('§7.1 and §7.3: the engine asks the callee; a 422 is answered with a longer interval', () => {
   const world = new World();
   timed(world);
   const { a, b } = world;
-  const sent = a.call();
-  world.run();
+  const sent = a.calls();
   expect(b.invite.request.headers.value(HeaderId.SessionExpires)).toBe('180;refresher=uac');
-  b.answer(b.invite, 422, { headers: [[HeaderId.MinSE, '600']] });
-  world.run();
+  b.answers(422, { headers: [[HeaderId.MinSE, '600']] });
   expect(b.invites).toHaveLength(2);
   expect(b.invite.request.headers.value(HeaderId.SessionExpires)).toContain('600');
   expect(b.invite.request.cseq().sequence).toBe(2);
-  b.answer(b.invite, 200, { body: sdp('b'), headers: [[HeaderId.SessionExpires, '600;refresher=uac']] });
-  world.run();
+  b.answers(200, { body: sdp('b'), headers: [[HeaderId.SessionExpires, '600;refresher=uac']] });
   expect(sent.final?.status).toBe(200);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('§7.4, engine as refresher: UPDATE where the peer allows it', () => {
   const world = new World();
   timed(world);
   const { a, b } = world;
-  const sent = a.call();
-  world.run();
+  const sent = a.calls();
   b.answer(b.invite, 200, {
     body: sdp('b'),
     headers: [
@@ -126,26 +110,22 @@ test('§7.4, engine as refresher: UPDATE where the peer allows it', () => {
   expect(b.requests('UPDATE')[0]?.headers.value(HeaderId.SessionExpires)).toContain('refresher=uac');
   expect(b.requests('UPDATE')[0]?.body).toBe('');
   expect(world.engine.calls.counters.live).toBe(1);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('§7.4, engine as refresher: a re-INVITE with the description last sent, unchanged, where the peer knows no UPDATE', () => {
   const world = new World();
   timed(world);
   const { a, b } = world;
-  a.call();
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('b'), headers: [[HeaderId.SessionExpires, '180;refresher=uac']] });
-  world.run();
+  a.calls();
+  b.answers(200, { body: sdp('b'), headers: [[HeaderId.SessionExpires, '180;refresher=uac']] });
   answersUpdates(b);
   world.run(400_000);
   expect(b.invites.length).toBeGreaterThanOrEqual(4);
   expect(b.invite.request.body).toBe(sdp('caller'));
   expect(a.requests('INVITE')).toHaveLength(0);
   expect(world.engine.calls.counters.live).toBe(1);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test.each([405, 501])(
@@ -154,16 +134,14 @@ test.each([405, 501])(
     const world = new World();
     timed(world);
     const { a, b } = world;
-    a.call();
-    world.run();
-    b.answer(b.invite, 200, {
+    a.calls();
+    b.answers(200, {
       body: sdp('b'),
       headers: [
         [HeaderId.Allow, 'INVITE, ACK, BYE, UPDATE'],
         [HeaderId.SessionExpires, '180;refresher=uac'],
       ],
     });
-    world.run();
     for (const party of [a, b]) answersUpdates(party);
     const { onRequest } = b;
     b.onRequest = (transaction, request) =>
@@ -172,8 +150,7 @@ test.each([405, 501])(
     expect(world.engine.calls.counters.live).toBe(1);
     expect(b.requests('UPDATE')).toHaveLength(1);
     expect(b.invites.length).toBeGreaterThanOrEqual(5);
-    a.send('BYE');
-    expect(world.settles()).toBe(true);
+    expect(world.ends()).toBe(true);
   },
 );
 
@@ -182,16 +159,14 @@ test('§10: a refresh that is answered 481, or not at all, ends the call for bot
     const world = new World();
     timed(world);
     const { a, b, network } = world;
-    a.call();
-    world.run();
-    b.answer(b.invite, 200, {
+    a.calls();
+    b.answers(200, {
       body: sdp('b'),
       headers: [
         [HeaderId.Allow, 'UPDATE'],
         [HeaderId.SessionExpires, '180;refresher=uac'],
       ],
     });
-    world.run();
     if (how === 'silence') network.silenced.add('b');
     else
       b.onRequest = (transaction, request) => {
@@ -208,38 +183,31 @@ test('a relayed re-INVITE refreshes both legs, each with its own interval', () =
   const world = new World();
   timed(world, 'remote');
   const { a, b } = world;
-  a.call({ body: sdp('caller'), headers: TIMER });
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('b'), headers: [[HeaderId.SessionExpires, '180;refresher=uas']] });
-  world.run();
+  a.calls({ body: sdp('caller'), headers: TIMER });
+  b.answers(200, { body: sdp('b'), headers: [[HeaderId.SessionExpires, '180;refresher=uas']] });
   answersUpdates(b);
   world.run(80_000);
-  const sent = a.send('INVITE', { body: sdp('again'), headers: TIMER });
-  world.run();
+  const sent = a.sends('INVITE', { body: sdp('again'), headers: TIMER });
   expect(sent.final?.headers.value(HeaderId.SessionExpires)).toBe('180;refresher=uac');
   expect(b.invite.request.headers.value(HeaderId.SessionExpires)).toContain('180');
   world.run(100_000);
   expect(world.engine.calls.counters.live).toBe(1);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('§7.4, §9: the offer of an UPDATE refreshes both legs, as a re-INVITE does', () => {
   const world = new World();
   timed(world, 'remote');
   const { a, b } = world;
-  a.call({ body: sdp('caller'), headers: [...TIMER, [HeaderId.Allow, 'INVITE, UPDATE']] });
-  world.run();
+  a.calls({ body: sdp('caller'), headers: [...TIMER, [HeaderId.Allow, 'INVITE, UPDATE']] });
   const granted: [HeaderId, string][] = [
     [HeaderId.SessionExpires, '180;refresher=uas'],
     [HeaderId.Allow, 'INVITE, UPDATE'],
   ];
-  b.answer(b.invite, 200, { body: sdp('b'), headers: granted });
-  world.run();
+  b.answers(200, { body: sdp('b'), headers: granted });
   answersUpdates(b);
   world.run(80_000);
-  const sent = a.send('UPDATE', { body: sdp('again'), headers: TIMER });
-  world.run();
+  const sent = a.sends('UPDATE', { body: sdp('again'), headers: TIMER });
   expect(sent.final?.headers.value(HeaderId.SessionExpires)).toBe('180;refresher=uac');
   expect(b.requests('UPDATE')[0]?.headers.value(HeaderId.SessionExpires)).toBe('180;refresher=uas');
   const tooShort = a.send('UPDATE', { body: sdp('short'), headers: [TIMER[0], [HeaderId.SessionExpires, '60']] });
@@ -247,8 +215,7 @@ test('§7.4, §9: the offer of an UPDATE refreshes both legs, as a re-INVITE doe
   expect([tooShort.final?.status, tooShort.final?.headers.value(HeaderId.MinSE)]).toEqual([422, '90']);
   expect(b.requests('UPDATE')).toHaveLength(1);
   expect(world.engine.calls.counters.live).toBe(1);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test.each([
@@ -261,14 +228,11 @@ test.each([
   timed(world, 'remote');
   const { a, b } = world;
   const methods = [HeaderId.Allow, 'INVITE, UPDATE, PRACK'] as const;
-  const call = a.call({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel, timer'], TIMER[1], methods] });
-  world.run();
+  const call = a.calls({ body: sdp('caller'), headers: [[HeaderId.Supported, '100rel, timer'], TIMER[1], methods] });
   const reliable = [[HeaderId.Require, '100rel'], [HeaderId.RSeq, '7001'], methods] as const;
-  b.answer(b.invite, 183, { body: sdp('early'), headers: reliable });
-  world.run();
+  b.answers(183, { body: sdp('early'), headers: reliable });
   const rack = `${call.responses.at(-1)?.headers.value(HeaderId.RSeq)} ${call.request.cseq().sequence} INVITE`;
-  a.send('PRACK', { headers: [[HeaderId.RAck, rack]] });
-  world.run();
+  a.sends('PRACK', { headers: [[HeaderId.RAck, rack]] });
   for (const party of [a, b])
     party.onRequest = (transaction, request) => {
       if (request.method === 'UPDATE')
@@ -277,47 +241,39 @@ test.each([
   const update = (who === 'the caller' ? a : b).send('UPDATE', { body, headers: [TIMER[0]] });
   world.run();
   expect([update.final?.status, update.final?.headers.has(HeaderId.SessionExpires)]).toEqual([200, false]);
-  b.answer(b.invite, 200, { headers: [[HeaderId.SessionExpires, '180;refresher=uac'], methods] });
-  world.run();
+  b.answers(200, { headers: [[HeaderId.SessionExpires, '180;refresher=uac'], methods] });
   for (let refresh = 0; refresh < 5; refresh++) {
     a.send('UPDATE', { headers: TIMER });
     world.run(60_000);
   }
   expect(world.engine.calls.counters.live).toBe(1);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('§7.3: an UPDATE with an offer that is answered 422 goes again with the interval that was asked for', () => {
   const world = new World();
   timed(world);
   const { a, b } = world;
-  a.call();
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('b'), headers: [[HeaderId.Allow, 'INVITE, UPDATE']] });
-  world.run();
+  a.calls();
+  b.answers(200, { body: sdp('b'), headers: [[HeaderId.Allow, 'INVITE, UPDATE']] });
   b.onRequest = (transaction, request) => {
     if (request.method !== 'UPDATE') return;
     if (b.requests('UPDATE').length === 1) b.answer(transaction, 422, { headers: [[HeaderId.MinSE, '600']] });
     else b.answer(transaction, 200, { body: sdp('answer') });
   };
-  const sent = a.send('UPDATE', { body: sdp('again') });
-  world.run();
+  const sent = a.sends('UPDATE', { body: sdp('again') });
   expect([sent.final?.status, sent.final?.body]).toEqual([200, sdp('answer')]);
   const [, again] = b.requests('UPDATE');
   expect([again?.body, again?.headers.value(HeaderId.SessionExpires)]).toEqual([sdp('again'), '600;refresher=uac']);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('§7.3: a 422 that crosses the CANCEL of a relayed re-INVITE is its end: nothing is asked again', () => {
   const world = new World();
   timed(world);
   const { a, b } = world;
-  a.call();
-  world.run();
-  b.answer(b.invite, 200, { body: sdp('b'), headers: [[HeaderId.SessionExpires, '180;refresher=uac']] });
-  world.run();
+  a.calls();
+  b.answers(200, { body: sdp('b'), headers: [[HeaderId.SessionExpires, '180;refresher=uac']] });
   b.onRequest = (transaction, request) => {
     if (request.method !== 'INVITE') return;
     b.answer(transaction, 180);
@@ -330,20 +286,17 @@ test('§7.3: a 422 that crosses the CANCEL of a relayed re-INVITE is its end: no
   expect(b.invites).toHaveLength(2);
   // The interval was the engine's own: a 422 would need a Min-SE and a sender that had asked for one.
   expect(sent.final?.status).toBe(500);
-  a.send('BYE');
-  expect(world.settles()).toBe(true);
+  expect(world.ends()).toBe(true);
 });
 
 test('§7.1: an INVITE that asks for a timer lists it in Supported, whatever the draft lists', () => {
-  const world = new World();
-  const { a, b, engine } = world;
+  const { world, a, b, engine } = scene();
   engine.plan = (request) => {
     const branch = branchTo(request, 'b', { options: { ...legOptions(), sessionTimer: { intervalSeconds: 600 } } });
     const headers = [...branch.draft.headers, ['Supported', '100rel, replaces'] as const];
     return stages([{ branches: [{ ...branch, draft: { ...branch.draft, headers } }] }]);
   };
-  a.call();
-  world.run();
+  a.calls();
   expect(b.invite.request.headers.listValues(HeaderId.Supported)).toEqual(['100rel', 'replaces', 'timer']);
   b.answer(b.invite, 486);
   expect(world.settles()).toBe(true);

@@ -30,6 +30,9 @@ export interface Weather {
   maxDelayMs: number;
 }
 
+/** In which whatever is sent has come, and has been answered. */
+const STEP_MS = 100;
+
 export const FAIR: Weather = { loss: 0, duplication: 0, minDelayMs: 5, maxDelayMs: 5 };
 
 /** A simulated UDP network on virtual time: real endpoints, no sockets. */
@@ -243,6 +246,24 @@ export class Party {
     return this.#send(fill(dialog.createRequest(method), content));
   }
 
+  /** The same, and what comes of it. */
+  calls(...asked: Parameters<Party['call']>): Sent {
+    return this.#withItsEffects(() => this.call(...asked));
+  }
+  sends(...asked: Parameters<Party['send']>): Sent {
+    return this.#withItsEffects(() => this.send(...asked));
+  }
+  /** Answers its latest INVITE. */
+  answers(status: number, content?: Content, tag?: string): void {
+    this.#withItsEffects(() => this.answer(this.invite, status, content, tag));
+  }
+
+  #withItsEffects<T>(act: () => T): T {
+    const made = act();
+    this.network.scheduler.advance(STEP_MS);
+    return made;
+  }
+
   /** Answers an INVITE or any other request; 101 to 299 to an INVITE make its dialog. */
   answer(transaction: ServerTransaction, status: number, content: Content = {}, tag = this.#localTag): void {
     const { request } = transaction;
@@ -451,17 +472,21 @@ export class World {
   }
 
   /** Lets `ms` pass. */
-  run(ms = 100): void {
+  run(ms = STEP_MS): void {
     this.network.scheduler.advance(ms);
   }
 
   /** A call from A to B, answered and acknowledged. */
   connect(): Sent {
-    const sent = this.a.call();
-    this.run();
-    this.b.answer(this.b.invite, 200, { body: sdp('callee') });
-    this.run();
+    const sent = this.a.calls();
+    this.b.answers(200, { body: sdp('callee') });
     return sent;
+  }
+
+  /** The party hangs up. */
+  ends(party = this.a): boolean {
+    party.send('BYE');
+    return this.settles();
   }
 
   /** Lets every timer run out; true when the engine holds nothing any more. */
@@ -475,4 +500,11 @@ export class World {
     if (record === undefined) throw new Error('no call has ended');
     return record;
   }
+}
+
+/** A world, and those in it. */
+export function scene(options?: ConstructorParameters<typeof World>[0]) {
+  const world = new World(options);
+  const { a, b, c, network, engine } = world;
+  return { world, a, b, c, network, engine };
 }
