@@ -269,8 +269,7 @@ export class Endpoint implements TransportUser, RefusingEndpoint, MessageServer 
     try {
       message = parseMessage(text, this.#messageLimits);
     } catch (error) {
-      if (error instanceof PeerError) this.counters.malformed++;
-      else this.#countFault(error, flow);
+      this.#countUnreadable(error, flow);
       return;
     }
     try {
@@ -353,7 +352,8 @@ export class Endpoint implements TransportUser, RefusingEndpoint, MessageServer 
       this.counters.reroutedResponses++;
       this.transport.flowTo(target).send(text);
     } catch (error) {
-      this.#countFault(error, flow);
+      // Its Via is that of the request.
+      this.#countUnreadable(error, flow);
     }
   }
 
@@ -453,6 +453,11 @@ export class Endpoint implements TransportUser, RefusingEndpoint, MessageServer 
     } catch (second) {
       this.#countFault(second, flow);
     }
+  }
+
+  #countUnreadable(error: unknown, flow: Flow): void {
+    if (error instanceof PeerError) this.counters.malformed++;
+    else this.#countFault(error, flow);
   }
 
   #countFault(error: unknown, { transport, remoteAddress }: Flow): void {

@@ -261,6 +261,17 @@ describe('§18.2.2, RFC 3581: where a response goes', () => {
     expect(world.clientUser.responses).toEqual([200]);
     expect(world.server.counters.reroutedResponses).toBe(1);
   });
+
+  test('a response that nobody can be found for, since its request named nobody, is no defect', () => {
+    const world = new World();
+    world.client.sendRequest(request('OPTIONS'), { ...toServer, transport: 'tcp' }, world.clientUser);
+    world.scheduler.advance(100);
+    const flow = world.serverUser.requests[0]?.flow;
+    if (flow === undefined) throw new Error('no request came');
+    flow.close('gone');
+    world.server.handle(wire('OPTIONS', { Via: 'sip:example.com SIP/2.0' }), flow);
+    expect(world.server.counters).toMatchObject({ malformed: 1, reroutedResponses: 0, uncaughtErrors: 0 });
+  });
 });
 
 describe('requests that are refused', () => {
