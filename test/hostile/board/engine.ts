@@ -6,6 +6,7 @@ import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
 import { type Child, startChild } from '../../kit/child.ts';
 import type { ProvisioningInput } from '../../kit/engine-process.ts';
 import { freePort } from '../../kit/free-port.ts';
+import type { Figure } from './item.ts';
 import { startCarrier } from './processes.ts';
 import { type CommandLine, type Quota, startWithin } from './quota.ts';
 
@@ -60,6 +61,8 @@ export interface Engine {
   /** A value of /metrics; the sum over its labels. */
   metric(name: string): Promise<number>;
   held(): Promise<Held>;
+  /** The defects that it met, none may be; the first is said in the note. */
+  uncaught(label?: string): Promise<Figure>;
   stop(): Promise<void>;
 }
 
@@ -111,6 +114,11 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
   const carrier = options.hasCarrier === true ? await startCarrier({ host: CARRIER, port: carrierPort }) : undefined;
   const { child, quota } = startProcess(options, folder);
   await child.waitFor(/"event":"started"/, 90_000);
+  const metric = async (name: string) => {
+    const text = await (await fetch(`http://127.0.0.1:${apiPort}/metrics`)).text();
+    const lines = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  };
   let probes = 0;
   return {
     port,
@@ -119,17 +127,18 @@ export async function startEngine(options: EngineOptions = {}): Promise<Engine> 
     child,
     folder,
     quota: quota?.how,
-    async metric(name) {
-      const text = await (await fetch(`http://127.0.0.1:${apiPort}/metrics`)).text();
-      const lines = text.split('\n').filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
-      return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
-    },
+    metric,
     async held() {
       child.signal('SIGUSR2');
       const line = new RegExp(`^\\{"probe":${++probes},.*\\}$`, 'm');
       await child.waitFor(line, 60_000);
       const { rss, heapUsed, resources } = JSON.parse(line.exec(child.output())?.[0] ?? '') as Held;
       return { rss, heapUsed, resources, descriptors: readdirSync(`/proc/${child.pid}/fd`).length };
+    },
+    async uncaught(label = '') {
+      const [, note] = /"stack":"(.*?)","event":"uncaught-error"/.exec(child.output()) ?? [];
+      const value = await metric('uncaught_exceptions_total');
+      return { what: `${label}uncaught`, value, unit: '', bar: { most: 0 }, ...(note === undefined ? {} : { note }) };
     },
     async stop() {
       await child.stop();

@@ -107,12 +107,7 @@ async function runSeed(seed: number, messages: number): Promise<Figure[]> {
     const label = `seed ${seed}`;
     return [
       { what: `${label}: messages`, value: messages, unit: '', bar: { least: messages } },
-      {
-        what: `${label}: uncaught`,
-        value: await engine.metric('uncaught_exceptions_total'),
-        unit: '',
-        bar: { most: 0 },
-      },
+      await engine.uncaught(`${label}: `),
       { what: `${label}: relayed to the carrier`, value: atTheSink.length, unit: '', bar: { most: 0 } },
       { what: `${label}: pings answered`, value: (100 * pings.answered) / pings.sent, unit: '%', bar: { least: 99.9 } },
       { what: `${label}: RSS grown`, value: (after.rss - before.rss) / 1_048_576, unit: 'MB', bar: { most: 20 } },

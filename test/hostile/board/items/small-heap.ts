@@ -14,7 +14,7 @@ export const item: Item = {
     try {
       const before = await engine.held();
       const { pings, calls, kept } = await floodOfStrangers(engine, FLOOD_PER_SECOND, SECONDS);
-      const uncaught = await engine.metric('uncaught_exceptions_total');
+      const uncaught = await engine.uncaught();
       const after = await engine.held();
       return [
         ...figuresOfOthers(pings, calls, 99.9),
@@ -25,7 +25,7 @@ export const item: Item = {
           unit: 'MB',
           bar: { most: 30 },
         },
-        { what: 'uncaught', value: uncaught, unit: '', bar: { most: 0 } },
+        uncaught,
       ];
     } finally {
       await engine.stop();

@@ -144,7 +144,7 @@ async function run(
     { what: 'heap grown, by trend', value: grownByTrend(soak.heaps), unit: 'MB', bar: { most: 10 } },
     { what: 'descriptors beyond before', value: after.descriptors - before.descriptors, unit: '', bar: { most: 2 } },
     { what: 'timers and handles beyond before', value: after.resources - before.resources, unit: '', bar: { most: 4 } },
-    { what: 'uncaught', value: await engine.metric('uncaught_exceptions_total'), unit: '', bar: { most: 0 } },
+    await engine.uncaught(),
   ];
 }
 

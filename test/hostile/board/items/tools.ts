@@ -142,12 +142,8 @@ export const item: Item = {
     await new Promise<void>((resolve) => sink.bind(engine.carrierPort, CARRIER, resolve));
     try {
       const figures = [...(await sipvicious(engine)), ...(await sipsak(engine)), ...(await sslscan(engine, tlsPort))];
-      const uncaught = await engine.metric('uncaught_exceptions_total');
-      return [
-        ...figures,
-        { what: 'relayed to the carrier', value: relayed, unit: '', bar: { most: 0 } },
-        { what: 'uncaught', value: uncaught, unit: '', bar: { most: 0 } },
-      ];
+      const uncaught = await engine.uncaught();
+      return [...figures, { what: 'relayed to the carrier', value: relayed, unit: '', bar: { most: 0 } }, uncaught];
     } finally {
       sink.close();
       await engine.stop();
