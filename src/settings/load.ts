@@ -60,12 +60,12 @@ export interface FilePart {
 
 /** Reads the configuration of this node: `file`, else the one that TANDEM_CONFIG names, else the first default that is there. */
 export function loadNode(file: string | undefined, environment: Environment): LoadedNode {
-  return nodeFrom(YamlFile.read(configurationFile(file, environment)), environment);
+  return nodeFrom(YamlFile.read(configurationFile(file, environment), true), environment);
 }
 
 /** The same for whoever is to run with it: the certificates and keys that it names are there, readable, and belong together. */
 export function loadNodeWithFiles(file: string | undefined, environment: Environment): LoadedNode {
-  return withFiles(YamlFile.read(configurationFile(file, environment)), environment);
+  return withFiles(YamlFile.read(configurationFile(file, environment), true), environment);
 }
 
 /** What files are checked against, beside each other. */

@@ -53,14 +53,15 @@ export class YamlFile {
     this.#written = written;
   }
 
-  static read(file: string): YamlFile {
+  /** @param isNode it is the configuration: whoever is told that it is not there hears how to name it */
+  static read(file: string, isNode = false): YamlFile {
     try {
       return YamlFile.parse(file, readFileSync(file, 'utf8'));
     } catch (error) {
       const { code, message: text } = error as NodeJS.ErrnoException;
       const message =
         code === 'ENOENT'
-          ? 'does not exist: correct the path (the configuration is named by --config FILE or TANDEM_CONFIG)'
+          ? `does not exist: correct the path${isNode ? ' (the configuration is named by --config FILE or TANDEM_CONFIG)' : ''}`
           : `cannot be read: ${code ?? text}`;
       return new YamlFile(file, undefined, [{ code: 'file-unreadable', path: '', message, file, line: 0, column: 0 }]);
     }

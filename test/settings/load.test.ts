@@ -61,9 +61,10 @@ describe('files with faults: every fault with file:line:column, path and message
   });
 
   test('a file that is not there is a fault, not a crash', () => {
-    expect(report('config/none.yaml')).toBe(
+    expect(report('config/none.yaml')).toBe('config/none.yaml does not exist: correct the path');
+    expect(loadNode('config/none.yaml', {}).problems.map(formatProblem)).toEqual([
       'config/none.yaml does not exist: correct the path (the configuration is named by --config FILE or TANDEM_CONFIG)',
-    );
+    ]);
   });
 
   test('a trunk may not use a transport that no listener has', () => {
