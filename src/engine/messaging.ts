@@ -64,11 +64,15 @@ export class Messaging implements Phones {
     }
     const { request } = transaction;
     const outside = this.outside;
+    const { endpoint, served, registrations, userAgent } = this.#options;
+    const toOutside = (way: OutsideMessages) => {
+      const answered = this.#toOutside(way, transaction, source);
+      answered.catch((error: unknown) => endpoint.onMessageFault(error, request, transaction.flow));
+    };
     if (outside?.isForOutside(source.tenant, hostOf(request)) === true) {
-      void this.#toOutside(outside, transaction, source);
+      toOutside(outside);
       return;
     }
-    const { endpoint, served, registrations, userAgent } = this.#options;
     const plan = planMessage({
       request,
       source,
@@ -77,8 +81,7 @@ export class Messaging implements Phones {
       userAgent,
     });
     if (plan !== undefined) relayMessage(endpoint, transaction, plan, randomToken);
-    else if (outside?.isForOutside(source.tenant, undefined) === true)
-      void this.#toOutside(outside, transaction, source);
+    else if (outside?.isForOutside(source.tenant, undefined) === true) toOutside(outside);
     else transaction.reply(404, 'Not Found');
   }
 

@@ -126,6 +126,18 @@ describe('MESSAGE between extensions (RFC 3428)', () => {
     expect(send('102')()?.status).toBe(480);
   });
 
+  test('a defect behind one to the outside costs it a 500', async () => {
+    world.engine.messaging.outside = {
+      ...{ isForOutside: () => true, send: () => Promise.reject(new Error('a defect')) },
+      ...{ checkToken: () => Promise.resolve(undefined), phoneRegistered() {} },
+    };
+    const answer = send('999');
+    await world.turn();
+    world.run();
+    const { counters } = world.engine.endpoint;
+    expect([answer()?.status, counters.uncaughtErrors]).toEqual([500, 1]);
+  });
+
   test('RFC 3323: a sender who asks for privacy is named nowhere', () => {
     const bob = world.phone('102', '203.0.113.2');
     const answer = send('102', { Privacy: 'id' });
