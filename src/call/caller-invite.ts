@@ -315,6 +315,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
         return remoteTag();
       },
       lost: () => call.end('engine', 'node-ended'),
+      onFault: (error) => call.onFault(error),
     };
   }
 

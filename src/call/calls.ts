@@ -303,6 +303,17 @@ export class Calls implements CallRegistry {
     return count;
   }
 
+  /** Has a call do something behind no message's boundary, nor its own: a defect ends it. */
+  guarded(id: string, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      const call = this.#calls.get(id);
+      if (call === undefined) this.#env.endpoint.onFault(error, { callId: id });
+      else call.onFault(error);
+    }
+  }
+
   /** Asks both parties of a call whether they still have it. */
   probe(id: string): void {
     const { caller, callee } = this.#calls.get(id)?.parties ?? {};

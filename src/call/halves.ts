@@ -11,6 +11,8 @@ export interface Half {
   readonly remoteTag: string | undefined;
   /** The other node has nothing of it any more: it is not reached by this INVITE, or its caller is gone. */
   lost(): void;
+  /** A defect in that: ends its call. */
+  onFault(error: unknown): void;
 }
 
 const NONE: ReadonlySet<Half> = new Set();

@@ -54,6 +54,11 @@ export class OtherHalf {
     call.release();
   }
 
+  /** A defect in looking for it has been met: it ends this one. */
+  onFault(error: unknown): void {
+    this.#call.onFault(error);
+  }
+
   #redirect(at: Target): void {
     const { leg } = this;
     leg.destination = at;

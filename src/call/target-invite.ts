@@ -130,13 +130,15 @@ export class TargetInvite {
   }
 
   /** It waits for its final response from now on. @param lost called where it went to another node that has nothing of it any more */
-  begin({ registry }: LegCall, forks: Pick<Forks, 'anyTag'>, lost: () => void): void {
+  begin(call: LegCall, forks: Pick<Forks, 'anyTag'>, lost: () => void): void {
+    const { registry } = call;
     this.end();
     const { peerNode: node } = this.seen.options;
     if (node === undefined) return;
     const { callId } = this;
     const half: Half = {
       ...{ node, callId, localTag: this.localTag, lost },
+      onFault: (error) => call.onFault(error),
       get remoteTag() {
         return forks.anyTag;
       },

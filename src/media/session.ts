@@ -341,6 +341,10 @@ export class RelayedSession implements TimerTarget {
     });
   }
 
+  onFault(error: unknown): void {
+    this.#user.onMediaFault(error);
+  }
+
   #offer(from: string, to: string | undefined, sdp: string, done: Described): void {
     const key = `offer ${from}`;
     const told = this.#told.get(key);

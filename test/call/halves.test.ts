@@ -1,7 +1,14 @@
 import { expect, test } from 'vitest';
 import { type Half, Halves } from '../../src/call/halves.ts';
 
-const half = (node: string, callId: string): Half => ({ node, callId, localTag: 'a', remoteTag: undefined, lost() {} });
+const half = (node: string, callId: string): Half => ({
+  node,
+  callId,
+  localTag: 'a',
+  remoteTag: undefined,
+  lost() {},
+  onFault() {},
+});
 
 test('halves are found by the other node, and by the Call-ID of the INVITE between the two, until they are removed', () => {
   const halves = new Halves();

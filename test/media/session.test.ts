@@ -57,3 +57,19 @@ test('RFC 8866 §5.7: a name for an address is that of the signalling of whoever
     'c=IN IP4 203.0.113.9',
   ]);
 });
+
+test('a defect where the relay is asked after the session is told to whoever has it', () => {
+  const met: unknown[] = [];
+  const user = { onMediaLost() {}, onMediaFault: (error: unknown) => met.push(error), onMediaEnded() {} };
+  const asked = { ...relay } as { -readonly [K in keyof MediaRelay]: MediaRelay[K] };
+  const scheduler = new VirtualScheduler();
+  const parties = { near: party(), far: party() };
+  const session = new RelayedSession({} as MediaRelays, asked as unknown as MediaRelay, scheduler, parties, user);
+  session.offer(NEAR, 'far-1', sdp(4000), () => {});
+  session.answer('far-1', NEAR, sdp(5000), () => {});
+  asked.request = () => {
+    throw new Error('a defect');
+  };
+  scheduler.advance(15_000);
+  expect(met).toEqual([new Error('a defect')]);
+});

@@ -69,10 +69,10 @@ export class CallKeeper implements Partial<CallObserver>, TimerTarget {
     this.#options = options;
     const { scheduler, calls, halves } = options;
     this.writer = new CallWriter({ ...options, over: () => this.#over.keys() });
-    this.#toProbe = new OneByOne(scheduler, PROBE_MS, (id) => calls.probe(id));
-    this.#toTell = new OneByOne(scheduler, TELL_MS, (id) => halves.tell(id));
+    this.#toProbe = new OneByOne(scheduler, PROBE_MS, (id) => calls.guarded(id, () => calls.probe(id)));
+    this.#toTell = new OneByOne(scheduler, TELL_MS, (id) => calls.guarded(id, () => halves.tell(id)));
     // The end that they have counts, not this one.
-    this.#toEnd = new OneByOne(scheduler, TELL_MS, (id) => halves.end(id));
+    this.#toEnd = new OneByOne(scheduler, TELL_MS, (id) => calls.guarded(id, () => halves.end(id)));
   }
 
   /**

@@ -55,7 +55,7 @@ export class OtherHalves {
 
   constructor(options: OtherHalvesOptions) {
     this.#options = options;
-    this.#again = new OneByOne(options.scheduler, BETWEEN_MS, (search) => void this.#seek(search));
+    this.#again = new OneByOne(options.scheduler, BETWEEN_MS, (search) => this.#lookFor(search));
   }
 
   /** Tells the parties of a call that came from another node where it is now, and its other half when that is found. To be called for one call after the other. */
@@ -79,7 +79,11 @@ export class OtherHalves {
 
   #begin(half: OtherHalf | undefined): void {
     const untilMs = this.#options.scheduler.nowMs() + LONGEST_MS;
-    if (half !== undefined) void this.#seek({ half, untilMs, pauseMs: AGAIN_MS });
+    if (half !== undefined) this.#lookFor({ half, untilMs, pauseMs: AGAIN_MS });
+  }
+
+  #lookFor(search: Search): void {
+    this.#seek(search).catch((error: unknown) => search.half.onFault(error));
   }
 
   async #seek(search: Search): Promise<void> {

@@ -157,7 +157,11 @@ export class RingingHalves implements TimerTarget {
     settle(node, half);
     if (isOver) return;
     log.warn('ringing-half-lost', { from: name, callId: half.callId });
-    half.lost();
+    try {
+      half.lost();
+    } catch (error) {
+      half.onFault(error);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { CallStore, StoreContact } from '../../../src/call/index.ts';
+import { Probe } from '../../../src/call/probe.ts';
 import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
 import { aorKey } from '../../../src/registrar/index.ts';
 import { buildCancel } from '../../../src/sip/endpoint/index.ts';
@@ -265,6 +266,18 @@ describe('a node ends with a call up', () => {
       expect(finals.map((each) => each.map((response) => response.status))).toEqual([[status], [481]]);
       expect(uncaught()).toBe(1);
     });
+  });
+
+  test('a defect in telling a party where its call is ends that call: both get a BYE, and it has its record', async () => {
+    vi.spyOn(Probe.prototype, 'refreshTarget').mockImplementationOnce(() => {
+      throw new Error('a defect');
+    });
+    await killed();
+    await pass(700);
+    for (const party of [alice, carrier]) toOther(party, okTo(party.took('BYE')));
+    await pass(400);
+    expect(two.observed.ended).toMatchObject([{ endedBy: 'engine', endReason: 'defect' }]);
+    expect([store.count('two'), two.engine.endpoint.counters.uncaughtErrors]).toEqual([0, 1]);
   });
 
   test('one that has lost the store alone keeps its calls, for as long as it answers', async () => {

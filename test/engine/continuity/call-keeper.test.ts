@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { CallSnapshot, Calls, LiveRecord, Restorer } from '../../../src/call/index.ts';
+import { Probe } from '../../../src/call/probe.ts';
 import { CallKeeper, type CallKeeperOptions } from '../../../src/engine/continuity/call-keeper.ts';
 import { NO_PEERS } from '../../../src/engine/peer-nodes.ts';
 import { stirSchema } from '../../../src/settings/node-schema.ts';
@@ -556,6 +557,22 @@ describe('calls that may have ended meanwhile', () => {
     world.run();
     alice.answer(alice.took('BYE'), 200, 'OK');
     expect(ended()).toMatchObject([{ endedBy: 'engine', endReason: 'lost' }]);
+  });
+
+  test('a defect in asking ends the call, and is counted with it', async () => {
+    await start();
+    await talk();
+    vi.spyOn(Probe.prototype, 'send').mockImplementationOnce(() => {
+      throw new Error('a defect');
+    });
+    await crash(120_000);
+    const [{ id } = { id: '' }] = world.engine.calls.list();
+    world.run(2_000);
+    for (const party of [alice, carrier]) party.answer(party.took('BYE'), 200, 'OK');
+    expect(ended()).toMatchObject([{ id, endedBy: 'engine', endReason: 'defect' }]);
+    const { counters } = world.engine.endpoint;
+    expect(counters.uncaughtErrors).toBe(1);
+    counters.uncaughtErrors = 0;
   });
 });
 

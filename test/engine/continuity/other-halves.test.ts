@@ -1,7 +1,7 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { pause } from '../../../src/base/scheduler.ts';
 import type { CallStore, OtherHalf } from '../../../src/call/index.ts';
-import { OtherHalves } from '../../../src/engine/continuity/other-halves.ts';
+import { OtherHalves, type OtherHalvesOptions } from '../../../src/engine/continuity/other-halves.ts';
 import type { Knowledge } from '../../../src/engine/continuity/peer-question.ts';
 import { NO_PEERS, type PeerNodes } from '../../../src/engine/peer-nodes.ts';
 import { aorKey } from '../../../src/registrar/index.ts';
@@ -299,6 +299,7 @@ describe('a node has left a thousand halves whose other ones nobody has', () => 
   let toldAfterMs: number[];
   let found: number;
   let ended: number;
+  let calls: OtherHalvesOptions['calls'];
   let halves: OtherHalves;
 
   const at = { b: 'none', c: 'none', d: undefined } as Record<string, Knowledge | undefined>;
@@ -334,8 +335,9 @@ describe('a node has left a thousand halves whose other ones nobody has', () => 
       if (knowledge[name] === undefined) await pause(time, withinMs);
       return knowledge[name];
     };
+    calls = { refreshTargets: () => halfAt(place), otherHalf: () => halfAt(place), end: () => true };
     halves = new OtherHalves({
-      calls: { refreshTargets: () => halfAt(place), otherHalf: () => halfAt(place), end: () => true },
+      calls,
       known: {
         listedNames: () => Object.keys(knowledge),
         ...{ lastAddressOf: node, signs: () => true, isHeard },
@@ -378,6 +380,19 @@ describe('a node has left a thousand halves whose other ones nobody has', () => 
     halves.tell('1');
     await passTime(500);
     expect([questions.map(({ name }) => name), found]).toEqual([['c'], 1]);
+  });
+
+  test('a defect in telling one where this one is, is told to its call', async () => {
+    begin('c', { ...at, c: 'has' });
+    const met: unknown[] = [];
+    const found = () => {
+      throw new Error('a defect');
+    };
+    const half = Object.assign(halfAt('c'), { found, onFault: (error: unknown) => met.push(error) });
+    vi.spyOn(calls, 'refreshTargets').mockReturnValueOnce(half);
+    halves.tell('1');
+    await passTime(500);
+    expect(met).toEqual([new Error('a defect')]);
   });
 
   test.each([

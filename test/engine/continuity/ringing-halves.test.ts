@@ -41,6 +41,7 @@ function begin(name: string, hasDialog = true): Half {
       halves.get(name)?.delete(half);
       lost.push(half);
     },
+    onFault() {},
   };
   const isFirst = (halves.get(name)?.size ?? 0) === 0;
   halves.set(name, (halves.get(name) ?? new Set()).add(half));
@@ -136,6 +137,18 @@ test('one that is silent three times running has lost all that was begun with it
   );
   await pass(1_600);
   expect(lost).toEqual([...ended, late]);
+});
+
+test('a defect in losing one is told to its call, and all others are lost', async () => {
+  const [first, other] = [begin('two'), begin('two')];
+  const met: unknown[] = [];
+  first.lost = () => {
+    throw new Error('a defect');
+  };
+  first.onFault = (error) => met.push(error);
+  Object.assign(nodes.two, { isHeard: false, runs: undefined });
+  await pass(2_400);
+  expect([met, lost]).toEqual([[new Error('a defect')], [other]]);
 });
 
 test('one that answers again, or is heard again, has lost nothing', async () => {
