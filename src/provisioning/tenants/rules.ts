@@ -25,6 +25,8 @@ const EFFECTS: Readonly<Record<DialCodeName, string>> = {
 };
 
 const EXTENSIONS_PER_STEP = 100;
+/** Of one trunk. */
+const MOST_RULES_OF_A_DID = 1_000;
 
 /** Every rule inside one tenant, in steps: it may have ten thousand extensions. */
 export function* checkTenant(tenant: Tenant): Steps<Problem[]> {
@@ -61,6 +63,7 @@ export function* checkTenant(tenant: Tenant): Steps<Problem[]> {
     checkInboundRule(rule, `inboundRules[${index}]`, numbers, known, report);
     yield;
   }
+  yield* checkRulesOfOneDid(tenant.inboundRules, report);
   return problems;
 }
 
@@ -182,6 +185,47 @@ export function didsOf(rule: Pick<InboundRule, 'dids'>): DidRange | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** All that a DID has are looked at for each call to it: more of them would take the time of other tenants' calls. */
+function* checkRulesOfOneDid(rules: readonly InboundRule[], report: RuleReport): Steps<void> {
+  const trunks = Map.groupBy(
+    rules.filter(({ enabled }) => enabled),
+    ({ trunk }) => trunk,
+  );
+  for (const ofTrunk of trunks.values()) {
+    yield;
+    if (ofTrunk.reduce((sum, rule) => sum + weightOf(rule), 0) <= MOST_RULES_OF_A_DID) continue;
+    const [firsts, lasts]: [number[], number[]] = [[], []];
+    for (const rule of ofTrunk) {
+      const range = didsOf(rule);
+      // Each as often as it counts.
+      for (let weight = range === undefined ? 0 : weightOf(rule); weight > 0; weight--) {
+        firsts.push(range?.first ?? 0);
+        lasts.push(range?.last ?? 0);
+      }
+      yield;
+    }
+    const ends = Float64Array.from(lasts).sort();
+    yield;
+    let over = 0;
+    for (const [index, did] of Float64Array.from(firsts).sort().entries()) {
+      while ((ends[over] ?? did) < did) over++;
+      if (index + 1 - over <= MOST_RULES_OF_A_DID) continue;
+      const last = ofTrunk.findLast((rule) => didsOf(rule)?.first === did) as InboundRule;
+      const most = `${MOST_RULES_OF_A_DID}, each 100 characters of a caller mask counting as one`;
+      report(
+        'too-many-rules',
+        `inboundRules[${rules.indexOf(last)}].dids`,
+        `${did} is in more enabled rules than ${most}`,
+      );
+      break;
+    }
+  }
+}
+
+function weightOf({ callers }: InboundRule): number {
+  return 1 + Math.floor((callers?.length ?? 0) / 100);
 }
 
 /** @param known names of the enabled rules before it, by what they match */

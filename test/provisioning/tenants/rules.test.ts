@@ -53,3 +53,20 @@ test('a tenant of very many rules is checked in a time that grows as they do', (
   });
   expect(leastCpuMs(150, () => expect(allAtOnce(checkTenant(tenant))).toEqual([]))).toBeLessThan(150);
 });
+
+test('a DID is in 1,000 enabled rules of one trunk at most, each 100 characters of a caller mask counting as one', () => {
+  const many = (count: number, changes: (at: number) => Partial<InboundRules[number]>) =>
+    Array.from({ length: count }, (_, at) => rule(`rule ${at}`, changes(at)));
+  const refused = (inboundRules: InboundRules) => problemsOf({ inboundRules }).map(({ code, path }) => [code, path]);
+  const within = (at: number) => ({ dids: `${14155550000 + at}-14155559999` });
+  expect(refused(many(1_000, within))).toEqual([]);
+  expect(refused(many(1_001, within))).toEqual([['too-many-rules', 'inboundRules[1000].dids']]);
+  const beside = many(1_001, within).map((each, at) => (at === 5 ? { ...each, enabled: false } : each));
+  expect(refused([...beside, rule('other trunk', { trunk: 'other', dids: '14155551500' })])).toEqual([]);
+  expect(refused(many(3_000, (at) => ({ dids: String(14155550000 + at) })))).toEqual([]);
+  const callers = Array.from({ length: 80 }, (_, at) => 4930000000 + at).join(';');
+  expect(refused(many(111, (at) => ({ ...within(at), callers })))).toEqual([]);
+  expect(refused(many(112, (at) => ({ ...within(at), callers })))).toEqual([
+    ['too-many-rules', 'inboundRules[111].dids'],
+  ]);
+});
