@@ -1,4 +1,4 @@
-import { type Dialog, TARGET_REFRESH } from '../sip/dialog/index.ts';
+import { type Dialog, TARGET_REFRESH, targetOfMessage } from '../sip/dialog/index.ts';
 import { defaultPort, isFlow } from '../sip/endpoint/index.ts';
 import { HeaderId, namesPlace, type SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
@@ -44,8 +44,8 @@ export function hopOf(
 }
 
 /**
- * A request of a phone says where it is now: over a new connection where that of the dialog has ended, and over UDP, where it refreshes its target (RFC 3261
- * §12.2.2), behind another port of its NAT, or on a connection that its Contact goes on to. Not where it names the place of before: there it listens,
+ * A request of a phone says where it is now: over a new connection where that of the dialog has ended, and, where it refreshes its target (RFC 3261
+ * §12.2.2), over another connection, behind another port of its NAT, or on a connection that its Contact goes on to. Not where it names the place of before: there it listens,
  * whatever port it sends from.
  */
 export function followPhone(
@@ -55,9 +55,10 @@ export function followPhone(
     unreachable: string | undefined;
   },
   flow: Flow,
-  { method, headers }: SipRequest,
+  request: SipRequest,
 ): void {
   const { destination, options } = leg;
+  const { method, headers } = request;
   if (options.owner === undefined || options.isBetweenNodes === true) return;
   if (flow.transport !== destination.transport) {
     const goesOn = destination.transport === 'udp' && TARGET_REFRESH.has(method);
@@ -66,7 +67,9 @@ export function followPhone(
   }
   if (isAt(destination, flow.remoteAddress, flow.remotePort)) return;
   if (flow.reliable) {
-    if (isFlow(destination) && destination.closed) leg.destination = flow;
+    const isClosed = isFlow(destination) && destination.closed;
+    const target = isClosed ? undefined : targetOfMessage(request);
+    if (isClosed || (target !== undefined && !namesDestination(target, destination))) leg.destination = flow;
   } else if (TARGET_REFRESH.has(method) && !namesDestination(leg.dialog.nextHop(), destination)) {
     leg.destination = flow;
     leg.unreachable = placeOf(destination);

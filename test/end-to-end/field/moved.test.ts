@@ -98,23 +98,30 @@ describe.each(['udp', 'tcp', 'tls'] as const)('over %s', (transport) => {
     await register('0');
   });
 
-  test('a phone that has sent a re-INVITE from elsewhere', async () => {
-    const { carrier } = world;
-    const register = peer('102', 'acme.test', () => AT_HOME);
-    const before = await register();
-    const text = carrierInvite(carrier, {}, '14155550102');
-    const { caller, callee } = await call(carrier, text, before, [`Contact: ${AT_HOME}`]);
-    leave(before);
-    const now = await world.party();
-    now.send(inDialog(now, callee, 'INVITE', 7, { Contact: AT_HOME }, SDP));
-    carrier.send(accept(carrier, await carrier.nextRequest('INVITE'), ''));
-    const answer = await now.nextAnswer(200);
-    const To = fieldOf(answer, 'To');
-    now.send(inDialog(now, { ...callee, remote: To }, 'ACK', 7, { Contact: undefined }));
-    await carrier.next((message) => methodOf(message) === 'ACK' && message.body === '', 'the ACK');
-    await ends(carrier, caller, now);
-    await register('0');
-  });
+  /** Who goes from one network to another is on the new one before anybody knows that the old connection is dead. */
+  const WHEN = transport === 'udp' ? (['before'] as const) : (['before', 'after'] as const);
+  test.each(WHEN.flatMap((when) => phones.map(([name, contact]) => [name, when, contact] as const)))(
+    'a phone with %s that has sent a re-INVITE from elsewhere; its connection has ended %s that',
+    async (_, when, contact) => {
+      const { carrier } = world;
+      const bare = (party: Party) => contact(party).replace(/>.*/, '>');
+      const register = peer('102', 'acme.test', contact);
+      const before = await register();
+      const text = carrierInvite(carrier, {}, '14155550102');
+      const { caller, callee } = await call(carrier, text, before, [`Contact: ${bare(before)}`]);
+      if (when === 'before') leave(before);
+      const now = await world.party();
+      now.send(inDialog(now, callee, 'INVITE', 7, { Contact: bare(now) }, SDP));
+      carrier.send(accept(carrier, await carrier.nextRequest('INVITE'), ''));
+      const answer = await now.nextAnswer(200);
+      const To = fieldOf(answer, 'To');
+      now.send(inDialog(now, { ...callee, remote: To }, 'ACK', 7, { Contact: undefined }));
+      await carrier.next((message) => methodOf(message) === 'ACK' && message.body === '', 'the ACK');
+      if (when === 'after') leave(before);
+      await ends(carrier, caller, now);
+      await register('0');
+    },
+  );
 
   test('not where another phone has registered the same Contact', async () => {
     const { carrier } = world;
