@@ -116,8 +116,7 @@ describe('MESSAGE between extensions (RFC 3428)', () => {
     );
     const challenge = phone.ask(message);
     const again = phone.authorized(message, challenge, phone.client);
-    phone.send(again);
-    world.run();
+    phone.sends(again);
     return () => phone.responses(again.callId()).find(({ status }) => status >= 200 && status !== 407);
   };
 
@@ -192,8 +191,7 @@ describe('MESSAGE between extensions (RFC 3428)', () => {
     const callee = world.phone('102', '203.0.113.2');
     const answer = send('102');
     const fields = { Contact: undefined, 'X-Account': ['1', '2'], 'X-Outside': '3', 'X-Tandem-Via': '4' };
-    callee.answer(callee.took('MESSAGE'), 200, 'OK', fields);
-    world.run();
+    callee.answers(callee.took('MESSAGE'), 200, 'OK', fields);
     const final = answer();
     expect(['X-Account', 'X-Outside', 'X-Tandem-Via'].map((name) => final?.headers.fieldValuesNamed(name))).toEqual([
       ['1', '2'],
@@ -205,8 +203,7 @@ describe('MESSAGE between extensions (RFC 3428)', () => {
   test('all refuse: the best refusal; a challenge of the callee is not passed on', () => {
     const callee = world.phone('102', '203.0.113.2');
     const answer = send('102');
-    callee.answer(callee.took('MESSAGE'), 401, 'Unauthorized', { 'WWW-Authenticate': 'Digest realm="x", nonce="y"' });
-    world.run();
+    callee.answers(callee.took('MESSAGE'), 401, 'Unauthorized', { 'WWW-Authenticate': 'Digest realm="x", nonce="y"' });
     expect(answer()?.status).toBeGreaterThanOrEqual(400);
     expect(answer()?.status).not.toBe(401);
     expect(answer()?.headers.has(HeaderId.WwwAuthenticate)).toBe(false);

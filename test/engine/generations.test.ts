@@ -93,8 +93,7 @@ function callAround(world: World, caller: Phone, bob: Phone, carrier: Agent, mea
   for (const { peer } of all) peer.received.length = 0;
   const [out, within] = [caller.call('0014155559999'), caller.call('102')];
   const did = carrier.request('INVITE', `sip:14155550102@${ENGINE}`, {}, SDP);
-  carrier.send(did);
-  world.run();
+  carrier.sends(did);
   meanwhile();
   carrier.answer(carrier.took('INVITE'), 404, 'Not Found');
   for (const invite of bob.requests('INVITE')) bob.answer(invite, 486, 'Busy Here');

@@ -59,8 +59,7 @@ describe('a CANCEL (§9.2) from another address than its INVITE, with the branch
     const { world, phone } = await begin(CARRIER_A);
     const carrier = world.agent(CARRIER_A);
     const invite = carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP);
-    carrier.send(invite);
-    world.run();
+    carrier.sends(invite);
     const asked = phone.took('INVITE');
     phone.answer(asked, 180, 'Ringing');
     expect(cancelled(world.agent(address), invite)).toContain(status);

@@ -37,27 +37,24 @@ test('signed again where it is sent again: after a challenge, and at the next ro
   const phone = world.phone('101', '203.0.113.1');
   const call = phone.call('12125551234');
   world.run(3_000);
-  first.answer(first.took('INVITE'), 407, 'Proxy Authentication Required', {
+  first.answers(first.took('INVITE'), 407, 'Proxy Authentication Required', {
     'Proxy-Authenticate': `Digest realm="${CARRIER_A}", nonce="n1"`,
   });
-  world.run();
   const [before, after] = [first.took('INVITE'), first.took('INVITE', 1)].map((invite) => tokensOf(invite)[0]);
   expect(after?.verifies(acme.leaf)).toBe(true);
   expect(Number(after?.claims['iat'])).toBeGreaterThan(Number(before?.claims['iat']));
   expect({ ...after?.claims, iat: 0 }).toEqual({ ...before?.claims, iat: 0 });
-  first.answer(first.took('INVITE', 1), 503, 'Service Unavailable');
-  world.run();
+  first.answers(first.took('INVITE', 1), 503, 'Service Unavailable');
   const last = tokensOf(second.took('INVITE'))[0];
   expect(last?.verifies(acme.leaf)).toBe(true);
   expect(last?.claims['origid']).toBe(before?.claims['origid']);
-  second.answer(
+  second.answers(
     second.took('INVITE'),
     200,
     'OK',
     { Contact: `<sip:${CARRIER_B}>`, 'Content-Type': 'application/sdp' },
     SDP,
   );
-  world.run();
   phone.final(call);
   world.run();
   expect(second.took('ACK').headers.has(HeaderId.Identity)).toBe(false);
@@ -132,7 +129,7 @@ describe('while another thread computes the signature', () => {
     const invite = phone.call('12125551234');
     const names = [HeaderId.Via, HeaderId.From, HeaderId.To] as const;
     const [Via, From, To] = names.map((name) => invite.headers.value(name));
-    phone.send(
+    phone.sends(
       phone.request('CANCEL', invite.requestUri, {
         Via,
         From,
@@ -141,7 +138,6 @@ describe('while another thread computes the signature', () => {
         CSeq: `${invite.headers.value(HeaderId.CSeq)?.split(' ')[0]} CANCEL`,
       }),
     );
-    world.run();
     expect(phone.responses(invite.callId()).map(({ status }) => status)).toContain(487);
     signatures.asked[0]?.release();
     await world.turn();
@@ -199,7 +195,7 @@ test('RFC 8946: a call that is forwarded keeps its Identity and gets div', async
     orig: { tn: '13035550111' },
     origid: 'o',
   })}.c2ln;info=<https://o.example/o.pem>;alg=ES256;ppt=shaken`;
-  carrier.send(
+  carrier.sends(
     carrier.request(
       'INVITE',
       `sip:14155550100@${ENGINE}`,
@@ -211,7 +207,6 @@ test('RFC 8946: a call that is forwarded keeps its Identity and gets div', async
       SDP,
     ),
   );
-  world.run();
   const [kept, div] = tokensOf(carrier.took('INVITE'));
   expect(kept?.value).toBe(received);
   expect(div?.header['ppt']).toBe('div');

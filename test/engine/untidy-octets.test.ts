@@ -122,7 +122,7 @@ function answered(phone: Phone, invite: SipRequest): SipResponse | undefined {
 
 const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'a call out, and what is asked within': {
-    play({ world, alice, carrier }) {
+    play({ alice, carrier }) {
       const invite = alice.call('18005550199', {
         Supported: '100rel',
         Allow: 'INVITE, ACK, BYE, CANCEL, UPDATE, INFO, PRACK',
@@ -131,8 +131,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       if (sent === undefined) return;
       carrier.answer(sent, 100, 'Trying');
       carrier.answer(sent, 180, 'Ringing');
-      carrier.answer(sent, 183, 'Progress', RELIABLE, SDP);
-      world.run();
+      carrier.answers(sent, 183, 'Progress', RELIABLE, SDP);
       const early = alice.responses(invite.callId()).find(({ status }) => status === 183);
       if (early !== undefined)
         alice.ask(
@@ -152,19 +151,17 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
           ...fields,
         });
         request.body = body;
-        alice.send(request);
-        world.run();
+        alice.sends(request);
         const relayed = carrier.requests(method).at(-1);
         if (relayed !== undefined) carrier.answer(relayed, 200, 'OK', {}, method === 'INFO' ? '' : SDP);
-        world.run();
+        alice.world.run();
         return request;
       };
       within('INFO', 1, { 'Content-Type': 'application/dtmf-relay' }, 'Signal=1\r\n');
       within('UPDATE', 2, { 'Content-Type': 'application/sdp' }, SDP);
       const again = within('INVITE', 3, { 'Content-Type': 'application/sdp' }, SDP);
       answered(alice, again);
-      carrier.send(carrier.withinOf(sent, 'BYE', { CSeq: '9 BYE' }));
-      world.run();
+      carrier.sends(carrier.withinOf(sent, 'BYE', { CSeq: '9 BYE' }));
       const bye = alice.requests('BYE')[0];
       if (bye !== undefined) alice.answer(bye, 200, 'OK');
     },
@@ -185,38 +182,35 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   'a redirect that is followed': {
     options: { trunks: { 'carrier-a': { options: { redirects: 'follow' } } } },
-    play({ world, alice, carrier }) {
+    play({ alice, carrier }) {
       const invite = alice.call('18005550199');
       const sent = carrier.requests('INVITE')[0];
       if (sent === undefined) return;
-      carrier.answer(sent, 302, 'Moved', { Contact: `<sip:+18005550188@${CARRIER_A}>` });
-      world.run();
+      carrier.answers(sent, 302, 'Moved', { Contact: `<sip:+18005550188@${CARRIER_A}>` });
       const second = carrier.requests('INVITE')[1];
       if (second !== undefined) carrier.answer(second, 486, 'Busy');
       answered(alice, invite);
     },
   },
   'a phone that forwards by itself': {
-    play({ world, alice, bob, carrier }) {
+    play({ alice, bob, carrier }) {
       const invite = alice.call('102');
       const sent = bob.requests('INVITE')[0];
       if (sent === undefined) return;
-      bob.answer(sent, 302, 'Moved', { Contact: '<sip:18005550199@acme.example.com>' });
-      world.run();
+      bob.answers(sent, 302, 'Moved', { Contact: '<sip:18005550199@acme.example.com>' });
       const out = carrier.requests('INVITE')[0];
       if (out !== undefined) carrier.answer(out, 486, 'Busy');
       answered(alice, invite);
     },
   },
   'a call in that is taken back': {
-    play({ world, alice, carrier }) {
+    play({ alice, carrier }) {
       const invite = carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP);
-      carrier.send(invite);
-      world.run();
+      carrier.sends(invite);
       const rung = alice.requests('INVITE')[0];
       if (rung === undefined) return;
       alice.answer(rung, 180, 'Ringing');
-      carrier.send(
+      carrier.sends(
         carrier.request('CANCEL', invite.requestUri, {
           Via: invite.headers.valueNamed('Via'),
           From: invite.headers.valueNamed('From'),
@@ -224,11 +218,9 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
           CSeq: '1 CANCEL',
         }),
       );
-      world.run();
       const cancel = alice.requests('CANCEL')[0];
       if (cancel !== undefined) alice.answer(cancel, 200, 'OK', { Contact: undefined });
-      alice.answer(rung, 487, 'Terminated');
-      world.run();
+      alice.answers(rung, 487, 'Terminated');
       const final = carrier.responses(invite.callId()).find(({ status }) => status >= 300);
       if (final !== undefined) carrier.ack(invite, final);
     },
@@ -245,10 +237,9 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       },
       trunks: { 'carrier-a': { options: { diversion: 'both' } } },
     },
-    play({ world, carrier }) {
+    play({ carrier }) {
       const invite = carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP);
-      carrier.send(invite);
-      world.run();
+      carrier.sends(invite);
       const out = carrier.requests('INVITE')[0];
       if (out === undefined) return;
       carrier.answer(out, 200, 'OK', {}, SDP);
@@ -261,7 +252,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
   },
   'a transfer': {
-    play({ world, alice, bob, carrier }) {
+    play({ alice, bob, carrier }) {
       const invite = alice.call('18005550199');
       const sent = carrier.requests('INVITE')[0];
       if (sent === undefined) return;
@@ -277,7 +268,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       for (const notify of alice.requests('NOTIFY')) alice.answer(notify, 200, 'OK');
       const rung = bob.requests('INVITE')[0];
       if (rung !== undefined) bob.answer(rung, 486, 'Busy');
-      world.run();
+      alice.world.run();
       for (const notify of alice.requests('NOTIFY').slice(1)) alice.answer(notify, 200, 'OK');
       alice.ask(alice.within(invite, final, 'BYE', { CSeq: '70 BYE' }));
       const bye = carrier.requests('BYE')[0];
@@ -285,7 +276,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
     },
   },
   'a text message': {
-    play({ world, alice, bob }) {
+    play({ alice, bob }) {
       const message = alice.request(
         'MESSAGE',
         'sip:102@acme.example.com',
@@ -294,8 +285,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
       );
       const challenge = alice.ask(message);
       if (challenge.status !== 407 && challenge.status !== 401) return;
-      alice.send(alice.authorized(message, challenge, alice.client));
-      world.run();
+      alice.sends(alice.authorized(message, challenge, alice.client));
       const relayed = bob.requests('MESSAGE')[0];
       if (relayed !== undefined) bob.answer(relayed, 202, 'Accepted', { Contact: undefined });
     },

@@ -377,6 +377,12 @@ export class Agent {
     this.peer.send(typeof message === 'string' ? message : serialize(message), ENGINE);
   }
 
+  /** The same, and what comes of it. */
+  sends(message: SipMessage | string): void {
+    this.send(message);
+    this.world.run();
+  }
+
   /** Sends a request and gives the final response that came within `waitMs`. */
   ask(request: SipRequest, waitMs = 100): SipResponse {
     this.send(request);
@@ -428,6 +434,12 @@ export class Agent {
       }),
     );
     this.world.run(20);
+  }
+
+  /** Answers, and what comes of it. */
+  answers(...given: Parameters<Agent['answer']>): void {
+    this.answer(...given);
+    this.world.run();
   }
 
   /** A response to a request that came in; `fields` are added. */

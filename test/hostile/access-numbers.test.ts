@@ -153,18 +153,15 @@ describe("another tenant's DID", () => {
       // Each message is told of once, however often it says so.
       const told = { 'X-Account': [`<sip:${form}@x>`, 'mine', `<sip:${form}@y>`] };
       const invite = carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP);
-      carrier.send(invite);
-      world.run();
+      carrier.sends(invite);
       const rung = phone.took('INVITE');
       phone.answer(rung, 180, 'Ringing', told);
-      phone.answer(rung, 200, 'OK', told, SDP);
-      world.run();
+      phone.answers(rung, 200, 'OK', told, SDP);
       const [answer] = carrier.responses(invite.callId()).filter(({ status }) => status === 200);
       if (answer === undefined) throw new Error('not answered');
       carrier.ack(invite, answer);
       const asked = carrier.within(invite, answer, 'INFO');
-      carrier.send(asked);
-      world.run();
+      carrier.sends(asked);
       phone.answer(phone.took('INFO'), 200, 'OK', told);
       for (const [index, method] of ['INFO', 'INVITE'].entries())
         phone.send(phone.withinOf(rung, method, { ...told, CSeq: `${index + 1} ${method}` }));
@@ -182,10 +179,8 @@ describe("another tenant's DID", () => {
       // A refusal, too.
       const refused = carrier.request('INVITE', `sip:14155550102@${ENGINE}`, {}, SDP);
       const desk = world.phone('102', '203.0.113.2');
-      carrier.send(refused);
-      world.run();
-      desk.answer(desk.took('INVITE'), 486, 'Busy Here', told);
-      world.run();
+      carrier.sends(refused);
+      desk.answers(desk.took('INVITE'), 486, 'Busy Here', told);
       const final = carrier.responses(refused.callId()).at(-1);
       expect([final?.status, final?.headers.fieldValuesNamed('X-Account')]).toEqual([486, ['mine']]);
     },
@@ -232,8 +227,7 @@ describe("another tenant's DID", () => {
       const peer = world.agent(carrier);
       for (const called of ['14155559999', '+14155559999', '0014155559999']) {
         const from = `<sip:493022@${carrier}>;tag=${called}`;
-        peer.send(peer.request('INVITE', `sip:${called}@198.51.100.1`, { From: from }, SDP));
-        world.run();
+        peer.sends(peer.request('INVITE', `sip:${called}@198.51.100.1`, { From: from }, SDP));
       }
       expect(phones.map((phone) => phone.requests('INVITE').length)).toEqual([3, 0]);
     },

@@ -162,8 +162,7 @@ describe('credentials of another tenant', () => {
     stranger.ack(request, challenge);
     const client = new DigestClient({ username: '101', secret: { password: 'c4n4ry-globex' } });
     const text = serialize(stranger.authorized(request, challenge, client));
-    stranger.send(text.replaceAll('realm="acme.example.com"', 'realm="globex.example.com"'));
-    world.run();
+    stranger.sends(text.replaceAll('realm="acme.example.com"', 'realm="globex.example.com"'));
     expect(stranger.responses().at(-1)?.status).toBe(407);
     expect(atTheSink()).toEqual([]);
   });
@@ -181,8 +180,7 @@ describe('digest misuse', () => {
     const challenge = alice.ask(invite);
     alice.ack(invite, challenge);
     const request = alice.authorized(invite, challenge, client);
-    alice.send(alter(serialize(request)));
-    world.run();
+    alice.sends(alter(serialize(request)));
     const response = alice.responses(invite.callId()).at(-1);
     if (response === undefined) throw new Error('no answer');
     if (response.status >= 300) alice.ack(request, response);
@@ -228,8 +226,7 @@ describe('digest misuse', () => {
     const challenge = alice.ask(invite);
     alice.ack(invite, challenge);
     const first = alice.authorized(invite, challenge, alice.client);
-    alice.send(first);
-    world.run();
+    alice.sends(first);
     expect(atTheSink()).toHaveLength(1);
     const replay = alice.again(first);
     replay.headers.set(HeaderId.CallId, 'replayed');
@@ -244,8 +241,7 @@ describe('digest misuse', () => {
     const challenge = alice.ask(invite);
     alice.ack(invite, challenge);
     const stolen = alice.authorized(invite, challenge, alice.client);
-    stranger.send(serialize(stolen).replaceAll('203.0.113.1', STRANGER));
-    world.run();
+    stranger.sends(serialize(stolen).replaceAll('203.0.113.1', STRANGER));
     expect(stranger.responses().at(-1)?.status).toBe(407);
     expect(atTheSink()).toEqual([]);
   });
@@ -297,11 +293,9 @@ describe('password guessing', () => {
     }
     const alice = world.phone('101', '203.0.113.1');
     const invite = asCarrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP);
-    asCarrier.send(invite);
-    world.run();
+    asCarrier.sends(invite);
     expect(alice.requests('INVITE')).toHaveLength(1);
-    alice.answer(alice.took('INVITE'), 486, 'Busy Here');
-    world.run();
+    alice.answers(alice.took('INVITE'), 486, 'Busy Here');
     const refusal = asCarrier.responses(invite.callId()).at(-1);
     expect(refusal?.status).toBe(486);
     if (refusal !== undefined) asCarrier.ack(invite, refusal);
@@ -372,8 +366,7 @@ describe('forged messages in a call', () => {
   });
 
   function answered(): SipResponse {
-    carrier.answer(sent, 200, 'OK', {}, SDP);
-    world.run();
+    carrier.answers(sent, 200, 'OK', {}, SDP);
     const final = alice.final(invite);
     if (final === undefined) throw new Error('not answered');
     return final;
@@ -414,8 +407,7 @@ describe('forged messages in a call', () => {
         'Call-ID': invite.callId(),
         CSeq: `${invite.cseq().sequence} CANCEL`,
       };
-      forger.send(forger.request('CANCEL', invite.requestUri, fields));
-      world.run();
+      forger.sends(forger.request('CANCEL', invite.requestUri, fields));
       const answers = forger.responses(invite.callId()).filter((response) => response.cseq().method === 'CANCEL');
       expect(answers.map(({ status }) => status)).toEqual([481]);
     }
@@ -435,11 +427,10 @@ describe('forged messages in a call', () => {
           .split('\r\n')
           .slice(1)
           .filter((line) => /^(Via|From|To|Call-ID|CSeq):/.test(line));
-        forger.send(
+        forger.sends(
           `SIP/2.0 ${status} Forged\r\n${headers.join('\r\n').replace(/^To: .*$/m, (line) => `${line};tag=forged`)}\r\n` +
             `Contact: <sip:${STRANGER}>\r\nContent-Length: 0\r\n\r\n`,
         );
-        world.run();
       }
       expect(alice.responses(invite.callId()).every(({ status: told }) => told === 100 || told === 407)).toBe(true);
       expect(carrier.requests('INVITE')).toHaveLength(1);
@@ -505,8 +496,7 @@ describe('challenges of carriers', () => {
       const alice = world.phone('101', '203.0.113.1');
       const carrier = world.agent(CARRIER_A);
       alice.call('18005550199');
-      carrier.answer(carrier.took('INVITE'), 407, 'Who', challenge(realm));
-      world.run();
+      carrier.answers(carrier.took('INVITE'), 407, 'Who', challenge(realm));
       expect(carrier.requests('INVITE')).toHaveLength(1);
       expect(atTheSink().join('')).not.toContain('Authorization');
     },
@@ -519,8 +509,7 @@ describe('challenges of carriers', () => {
     for (let index = 0; index < 10; index++) {
       const request = carrier.requests('INVITE')[index];
       if (request === undefined) break;
-      carrier.answer(request, 407, 'Who', challenge('carrier-a.example.net', `n${index}`));
-      world.run();
+      carrier.answers(request, 407, 'Who', challenge('carrier-a.example.net', `n${index}`));
     }
     expect(carrier.requests('INVITE').length).toBeLessThanOrEqual(3);
     expect(alice.final(invite)?.status).toBe(503);
@@ -531,12 +520,10 @@ describe('challenges of carriers', () => {
     const alice = world.phone('101', '203.0.113.1');
     const carrier = world.agent(CARRIER_A);
     alice.call('18005550199');
-    carrier.answer(carrier.took('INVITE'), 407, 'Who', challenge('carrier-a.example.net'));
-    world.run();
+    carrier.answers(carrier.took('INVITE'), 407, 'Who', challenge('carrier-a.example.net'));
     const again = carrier.took('INVITE', 1);
     expect(again.headers.value(HeaderId.ProxyAuthorization)).toContain('username="acme-user"');
-    carrier.answer(again, 503);
-    world.run();
+    carrier.answers(again, 503);
     const other = world.network.packets.filter(({ to }) => to !== `${CARRIER_A}:5060`);
     expect(other.some(({ text }) => text.includes('acme-user'))).toBe(false);
   });

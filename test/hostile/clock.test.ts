@@ -19,8 +19,7 @@ describe.each([
   test('a call goes on, and is as long as it was', () => {
     const carrier = world.agent(CARRIER_A);
     const invite = alice.call('18005550199');
-    carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
-    world.run();
+    carrier.answers(carrier.took('INVITE'), 200, 'OK', {}, SDP);
     const final = alice.final(invite);
     if (final === undefined) throw new Error('not answered');
     world.run(60_000);
@@ -61,8 +60,7 @@ describe.each([
     expect(stale.status).toBe(407);
     expect(stale.headers.value(HeaderId.ProxyAuthenticate)).toContain('stale=true');
     const again = alice.authorized(late, stale, alice.client);
-    alice.send(again);
-    world.run();
+    alice.sends(again);
     expect(world.held().calls).toBe(1);
   });
 });

@@ -102,8 +102,7 @@ describe.each(LOCAL)('%s as Contact, from elsewhere', (contact) => {
     const invite = carrier.took('INVITE');
     carrier.answer(invite, 200, 'OK', {}, SDP);
     expect(bob.final(call)?.status).toBe(200);
-    carrier.send(carrier.withinOf(invite, 'BYE'));
-    world.run();
+    carrier.sends(carrier.withinOf(invite, 'BYE'));
     bob.answer(bob.took('BYE'), 200);
     expect(others(world)).toEqual([]);
   });
@@ -116,8 +115,7 @@ describe.each(LOCAL)('%s as Contact, from elsewhere', (contact) => {
     const answer = alice.final(call);
     if (answer === undefined) throw new Error('no answer');
     bob.took('ACK');
-    alice.send(alice.within(call, answer, 'BYE', { CSeq: '9 BYE' }));
-    world.run();
+    alice.sends(alice.within(call, answer, 'BYE', { CSeq: '9 BYE' }));
     bob.answer(bob.took('BYE'), 200);
     expect(others(world)).toEqual([]);
   });

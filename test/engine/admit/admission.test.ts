@@ -19,8 +19,7 @@ const DID = `sip:14155550100@${ENGINE}`;
 /** Whom the engine took the sender of an INVITE for: the status it got and the record that was made. */
 function outcomeOf(world: World, agent: Agent, fields = {}, uri = DID) {
   const invite = agent.request('INVITE', uri, fields, SDP);
-  agent.send(invite);
-  world.run();
+  agent.sends(invite);
   const response = agent.responses(invite.callId()).at(-1);
   if (response !== undefined && response.status >= 300) agent.ack(invite, response);
   const facts = world.observed.ended.at(-1)?.facts;
@@ -417,8 +416,7 @@ describe('who sent this? (behaviour 26)', () => {
     const client = new DigestClient({ username: '101', secret: { password: PASSWORD } });
     const from = { From: '<sip:101@acme.example.com>;tag=1' };
     const request = phone.request('INVITE', 'sip:102@acme.example.com', from, SDP);
-    phone.send(request);
-    world.run();
+    phone.sends(request);
     const challenge = phone.responses(request.callId()).at(-1);
     if (challenge === undefined) expect.unreachable();
     phone.ack(request, challenge);

@@ -208,8 +208,7 @@ describe('a request within a call comes from where its party is, not from the pr
     const alice = world.phone('101', '203.0.113.1');
     const front = world.agent(FRONT);
     const invite = front.request('INVITE', DID, { 'X-Auth-IP': CARRIER_A }, SDP);
-    front.send(invite);
-    world.run();
+    front.sends(invite);
     alice.answer(alice.took('INVITE'), 200, 'OK', {}, SDP);
     const answer = front.responses(invite.callId()).at(-1);
     if (answer?.status !== 200) throw new Error('not answered');

@@ -93,8 +93,7 @@ describe('limits.callsPerSecond', () => {
         { From: `${address};tag=1`, Contact: `<sip:102@${second.host}>` },
         'v=0\r\n',
       );
-      second.send(second.authorized(sos, second.ask(sos), client));
-      world.run();
+      second.sends(second.authorized(sos, second.ask(sos), client));
       const number = called.includes('112') ? '112' : '911';
       expect(carrier.requests('INVITE').map(({ requestUri }) => requestUri)[1]).toContain(`sip:${number}@`);
       second.call('18005550198');

@@ -51,8 +51,7 @@ async function process(options: WorldOptions, after: NonNullable<WorldOptions['a
 /** Alice talks to the carrier. */
 async function talk(): Promise<void> {
   invite = alice.call('18005550199');
-  carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
-  world.run();
+  carrier.answers(carrier.took('INVITE'), 200, 'OK', {}, SDP);
   const answered = alice.final(invite);
   if (answered === undefined) throw new Error('not answered');
   final = answered;
@@ -257,8 +256,7 @@ describe('an answered call after the process has ended', () => {
     await crash(3_000);
     await settle(1_000);
     alice.answer(alice.took('BYE'), 481, 'Gone');
-    carrier.answer(carrier.requests('BYE').at(-1) as SipRequest, 200, 'OK');
-    world.run();
+    carrier.answers(carrier.requests('BYE').at(-1) as SipRequest, 200, 'OK');
     expect(ended()).toMatchObject([{ id, endedBy: 'caller', endReason: 'bye', status: 200, talkMs }]);
     await settle();
     expect(store.documents.size).toBe(0);
@@ -283,8 +281,7 @@ describe('an answered call after the process has ended', () => {
     await talk();
     await crash();
     expect(carrier.ask(carrier.withinOf(carrier.took('INVITE'), 'BYE')).status).toBe(200);
-    alice.answer(alice.took('BYE'), 200, 'OK');
-    world.run();
+    alice.answers(alice.took('BYE'), 200, 'OK');
     expect(ended()).toMatchObject([{ endedBy: 'callee', endReason: 'bye' }]);
   });
 
@@ -296,12 +293,10 @@ describe('an answered call after the process has ended', () => {
       Contact: `<sip:${alice.host}>`,
       'Content-Type': 'application/sdp',
     });
-    alice.send(parse(hold, SDP));
-    world.run();
+    alice.sends(parse(hold, SDP));
     const relayed = carrier.requests('INVITE').at(-1) as SipRequest;
     expect(relayed.body).toBe(SDP);
-    carrier.answer(relayed, 200, 'OK', { Contact: `<sip:moved@${CARRIER_A}:5060>` }, SDP);
-    world.run();
+    carrier.answers(relayed, 200, 'OK', { Contact: `<sip:moved@${CARRIER_A}:5060>` }, SDP);
     const answer = alice.responses(invite.callId()).at(-1) as SipResponse;
     alice.ack(hold, answer);
     await settle();
@@ -338,8 +333,7 @@ describe('an answered call after the process has ended', () => {
     carrier.send(inward);
     await settle();
     await settle();
-    alice.answer(alice.took('INVITE'), 200, 'OK', {}, SDP);
-    world.run();
+    alice.answers(alice.took('INVITE'), 200, 'OK', {}, SDP);
     carrier.ack(inward, carrier.responses(inward.callId()).find(({ status }) => status === 200) as SipResponse);
     await settle();
     const before = [...world.engine.calls.list()].map(({ facts }) => facts.verification);
@@ -368,8 +362,7 @@ describe('an answered call after the process has ended', () => {
     await crash();
     expect([...world.engine.calls.list()]).toHaveLength(1);
     // With its next change it is written as this program writes it.
-    alice.send(alice.within(invite, final, 'INFO'));
-    world.run();
+    alice.sends(alice.within(invite, final, 'INFO'));
     carrier.answer(carrier.took('INFO'), 200, 'OK');
     await settle();
     const [document = '{}'] = store.documents.values();
@@ -426,8 +419,7 @@ describe('an answered call after the process has ended', () => {
     } as const;
     await start(options);
     invite = alice.call('18005550199');
-    carrier.answer(carrier.took('INVITE'), 200, 'OK', { 'Session-Expires': '90;refresher=uac', Allow: 'UPDATE' }, SDP);
-    world.run();
+    carrier.answers(carrier.took('INVITE'), 200, 'OK', { 'Session-Expires': '90;refresher=uac', Allow: 'UPDATE' }, SDP);
     final = alice.final(invite) as SipResponse;
     world.run(30_000);
     await world.turn();
@@ -458,8 +450,7 @@ describe('a call whose media goes through a relay', () => {
     await start(again, scheduler);
     invite = alice.call('18005550199');
     world.run();
-    carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
-    world.run();
+    carrier.answers(carrier.took('INVITE'), 200, 'OK', {}, SDP);
     final = alice.final(invite) as SipResponse;
     await settle();
     port = Number(fake.told[0]?.split(' ')[0]);
@@ -468,10 +459,8 @@ describe('a call whose media goes through a relay', () => {
 
   const hangUp = async () => {
     const bye = alice.within(invite, final, 'BYE', { CSeq: '90 BYE' });
-    alice.send(bye);
-    world.run();
-    carrier.answer(carrier.took('BYE'), 200, 'OK');
-    world.run();
+    alice.sends(bye);
+    carrier.answers(carrier.took('BYE'), 200, 'OK');
     await settle();
   };
 
@@ -494,8 +483,7 @@ describe('a call whose media goes through a relay', () => {
     world.run(50);
     const hold = carrier.requests('INVITE').at(-1) as SipRequest;
     expect(hold.body).toBe(relayed(held, port));
-    carrier.answer(hold, 488);
-    world.run();
+    carrier.answers(hold, 488);
     expect(fake.told.slice(before)).toEqual([
       expect.stringMatching(new RegExp(`^${port} offer near>far-`)),
       expect.stringMatching(new RegExp(`^${port} offer near>far-`)),
@@ -542,8 +530,7 @@ describe('calls that may have ended meanwhile', () => {
     expect([...carrier.requests('OPTIONS'), ...alice.requests('OPTIONS')]).toEqual([]);
     world.run(13_000);
     carrier.answer(carrier.took('OPTIONS'), 481, 'Gone');
-    alice.answer(alice.took('BYE'), 481, 'Gone');
-    world.run();
+    alice.answers(alice.took('BYE'), 481, 'Gone');
     expect(ended()).toMatchObject([{ endedBy: 'engine', endReason: 'lost' }]);
   });
 
@@ -553,8 +540,7 @@ describe('calls that may have ended meanwhile', () => {
     await crash(120_000);
     world.run(2_000);
     alice.answer(alice.took('OPTIONS'), 200, 'OK');
-    carrier.answer(carrier.took('OPTIONS'), 481, 'Gone');
-    world.run();
+    carrier.answers(carrier.took('OPTIONS'), 481, 'Gone');
     alice.answer(alice.took('BYE'), 200, 'OK');
     expect(ended()).toMatchObject([{ endedBy: 'engine', endReason: 'lost' }]);
   });

@@ -90,8 +90,7 @@ const places = () =>
 function inside(from: Phone, to: Phone, number: string) {
   const invite = from.call(number);
   const taken = to.took('INVITE');
-  to.answer(taken, 200, 'OK', { Contact: `<sip:${to.host}>` }, SDP);
-  world.run();
+  to.answers(taken, 200, 'OK', { Contact: `<sip:${to.host}>` }, SDP);
   const answer = from.final(invite);
   if (answer?.status !== 200) throw new Error('no answer');
   from.ack(invite, answer);
@@ -115,8 +114,7 @@ function transferredByCaller(): void {
   const { invite, answer } = inside(first, second, '102');
   world.run(30_000);
   const asks = first.call('18005550111');
-  carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
-  world.run();
+  carrier.answers(carrier.took('INVITE'), 200, 'OK', {}, SDP);
   const asked = first.final(asks);
   if (asked?.status !== 200) throw new Error('no answer');
   first.ack(asks, asked);

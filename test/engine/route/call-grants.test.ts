@@ -43,8 +43,7 @@ describe('fraud guards stand before every call to the outside', () => {
     const second = phone.call('18005550198');
     world.run();
     expect(phone.final(second)?.status).toBe(403);
-    carrier.answer(carrier.took('INVITE'), 486, 'Busy Here');
-    world.run();
+    carrier.answers(carrier.took('INVITE'), 486, 'Busy Here');
     expect(phone.final(first)?.status).toBe(486);
     expect(callRefused()).toBe(486);
   });
@@ -79,8 +78,7 @@ describe('fraud guards stand before every call to the outside', () => {
   test('minutes and calls that are limited while a call runs: the other nodes are told of it at once', async () => {
     await begin({});
     const invite = phone.call('18005550199');
-    carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
-    world.run();
+    carrier.answers(carrier.took('INVITE'), 200, 'OK', {}, SDP);
     const answer = phone.final(invite);
     if (answer === undefined) throw new Error('no answer');
     phone.ack(invite, answer);
@@ -89,16 +87,14 @@ describe('fraud guards stand before every call to the outside', () => {
     expect(Object.keys(world.engine.guards.use().talking ?? {})).toEqual(['tenant acme']);
     expect(world.engine.trunks.capacity.use().calls).toEqual({ 'tenant acme': 1 });
     phone.ask(phone.within(invite, answer, 'BYE'));
-    carrier.answer(carrier.took('BYE'), 200);
-    world.run();
+    carrier.answers(carrier.took('BYE'), 200);
   });
 
   /** A call of the phone to the outside that is answered. */
   function talks(number = '18005550199'): { readonly invite: SipRequest; readonly answer: SipResponse } {
     const before = carrier.requests('INVITE').length;
     const invite = phone.call(number);
-    carrier.answer(carrier.took('INVITE', before), 200, 'OK', {}, SDP);
-    world.run();
+    carrier.answers(carrier.took('INVITE', before), 200, 'OK', {}, SDP);
     const answer = phone.final(invite);
     if (answer?.status !== 200) throw new Error('no answer');
     return { invite, answer };
@@ -172,8 +168,7 @@ describe('fraud guards stand before every call to the outside', () => {
   function transferredAfterAsking(): Phone {
     const other = world.phone('102', '203.0.113.2');
     const inside = phone.call('102');
-    other.answer(other.took('INVITE'), 200, 'OK', { Contact: `<sip:${other.host}>` }, SDP);
-    world.run();
+    other.answers(other.took('INVITE'), 200, 'OK', { Contact: `<sip:${other.host}>` }, SDP);
     const answer = phone.final(inside);
     if (answer?.status !== 200) throw new Error('no answer');
     phone.ack(inside, answer);

@@ -114,8 +114,7 @@ const final = (request: SipRequest) =>
 function decline(): SipRequest {
   const ringing = alice.took('INVITE');
   alice.answer(ringing, 180, 'Ringing');
-  alice.answer(ringing, 486, 'Busy Here');
-  world.run();
+  alice.answers(ringing, 486, 'Busy Here');
   return ringing;
 }
 
@@ -157,8 +156,7 @@ describe('a call that passes', () => {
     await begin();
     for (let calls = 0; calls < 3; calls++) {
       const request = await call({ Identity: identity() });
-      alice.answer(alice.took('INVITE', calls), 486, 'Busy Here');
-      world.run();
+      alice.answers(alice.took('INVITE', calls), 486, 'Busy Here');
       acknowledge(request);
     }
     expect(world.engine.stir.certificates.counters).toMatchObject({ fetched: 1, hits: 2, failed: 0 });
@@ -418,7 +416,7 @@ describe('a call that waits for a certificate', () => {
     const request = await call(slow());
     const via = request.headers.value(HeaderId.Via);
     const { From, To } = { From: request.headers.value(HeaderId.From), To: request.headers.value(HeaderId.To) };
-    carrier.send(
+    carrier.sends(
       carrier.request('CANCEL', request.requestUri, {
         Via: via,
         From,
@@ -427,7 +425,6 @@ describe('a call that waits for a certificate', () => {
         CSeq: '1 CANCEL',
       }),
     );
-    world.run();
     expect(acknowledge(request).status).toBe(487);
     fetches[0]?.answer(leaf.chainPem);
     await world.turn();
@@ -444,12 +441,10 @@ describe('a call that waits for a certificate', () => {
     const waiting = [await call(slow()), await call(slow()), await call(slow())];
     const other = await call({ Identity: identity() });
     expect(indicator(alice.took('INVITE', 1))).toBe('A');
-    alice.answer(alice.took('INVITE', 1), 486, 'Busy Here');
-    world.run();
+    alice.answers(alice.took('INVITE', 1), 486, 'Busy Here');
     acknowledge(other);
     const fourth = await call(slow());
-    alice.answer(alice.took('INVITE', 2), 486, 'Busy Here');
-    world.run();
+    alice.answers(alice.took('INVITE', 2), 486, 'Busy Here');
     acknowledge(fourth);
     expect(lastRecord()?.facts.verification).toMatchObject({
       code: 436,
@@ -462,8 +457,7 @@ describe('a call that waits for a certificate', () => {
     await world.turn();
     world.run();
     for (const [index, request] of waiting.entries()) {
-      alice.answer(alice.took('INVITE', 3 + index), 486, 'Busy Here');
-      world.run();
+      alice.answers(alice.took('INVITE', 3 + index), 486, 'Busy Here');
       acknowledge(request);
     }
   });

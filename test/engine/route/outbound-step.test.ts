@@ -23,11 +23,9 @@ afterEach(() => {
 describe('route advance (behaviour 14)', () => {
   test.each([408, 500, 502, 503, 504, 403, 402, 488])('%i from the first trunk: the second one is tried', (status) => {
     const invite = phone.call('18005550199');
-    a.answer(a.took('INVITE'), status);
-    world.run();
+    a.answers(a.took('INVITE'), status);
     expect(b.requests('INVITE')).toHaveLength(1);
-    b.answer(b.took('INVITE'), 486, 'Busy Here');
-    world.run();
+    b.answers(b.took('INVITE'), 486, 'Busy Here');
     expect(phone.final(invite)?.status).toBe(486);
     expect(world.observed.attempts.map(({ trunkId, status: code }) => [trunkId, code])).toEqual([
       [CARRIER_A_ID, status],
@@ -50,8 +48,7 @@ describe('route advance (behaviour 14)', () => {
     [302, 480],
   ])('%i from the first trunk stops the search; the caller gets %i', (status, told) => {
     const invite = phone.call('18005550199');
-    a.answer(a.took('INVITE'), status, 'No');
-    world.run();
+    a.answers(a.took('INVITE'), status, 'No');
     expect(b.requests()).toEqual([]);
     expect(phone.final(invite)?.status).toBe(told);
   });
@@ -62,39 +59,32 @@ describe('route advance (behaviour 14)', () => {
     expect(b.requests()).toEqual([]);
     world.run(2_000);
     expect(b.requests('INVITE')).toHaveLength(1);
-    b.answer(b.took('INVITE'), 404, 'Not Found');
-    world.run();
+    b.answers(b.took('INVITE'), 404, 'Not Found');
     expect(phone.final(invite)?.status).toBe(404);
   });
 
   test('RFC 3326: by its Reason a trunk has no circuit left: the next call begins at the next trunk', () => {
     const noCircuit = { Reason: 'SIP;cause=503, Q.850;cause=34' };
     phone.call('18005550199');
-    a.answer(a.took('INVITE'), 503, 'Busy', noCircuit);
-    world.run();
-    b.answer(b.took('INVITE'), 486);
-    world.run();
+    a.answers(a.took('INVITE'), 503, 'Busy', noCircuit);
+    b.answers(b.took('INVITE'), 486);
     phone.call('18005550198');
     world.run();
-    b.answer(b.took('INVITE', 1), 503, 'Busy', noCircuit);
-    world.run();
+    b.answers(b.took('INVITE', 1), 503, 'Busy', noCircuit);
     expect([a.requests('INVITE').length, b.requests('INVITE').length]).toEqual([1, 2]);
     // It was said of other numbers, so a call that no other trunk can take is tried.
     const third = phone.call('18005550197');
     world.run();
-    b.answer(b.took('INVITE', 2), 486);
-    world.run();
+    b.answers(b.took('INVITE', 2), 486);
     expect([phone.final(third)?.status, a.requests('INVITE').length]).toEqual([486, 1]);
   });
 
   test('a per-trunk list of codes replaces the default one', async () => {
     await begin({ trunks: { 'carrier-a': { options: { failoverCodes: [486] } } } });
     phone.call('18005550199');
-    a.answer(a.took('INVITE'), 486, 'Busy Here');
-    world.run();
+    a.answers(a.took('INVITE'), 486, 'Busy Here');
     expect(b.requests('INVITE')).toHaveLength(1);
-    b.answer(b.took('INVITE'), 486);
-    world.run();
+    b.answers(b.took('INVITE'), 486);
   });
 
   test('after a described 18x was relayed no other trunk is tried, unless the trunk opts in', async () => {
@@ -102,10 +92,8 @@ describe('route advance (behaviour 14)', () => {
       await begin({ trunks: { 'carrier-a': { options: { earlyMediaFailover } } } });
       phone.call('18005550199');
       const invite = a.took('INVITE');
-      a.answer(invite, 183, 'Session Progress', {}, SDP);
-      world.run();
-      a.answer(invite, 503, 'Service Unavailable');
-      world.run();
+      a.answers(invite, 183, 'Session Progress', {}, SDP);
+      a.answers(invite, 503, 'Service Unavailable');
       expect(b.requests('INVITE')).toHaveLength(earlyMediaFailover ? 1 : 0);
       if (earlyMediaFailover) b.answer(b.took('INVITE'), 486);
       world.run();
@@ -114,10 +102,8 @@ describe('route advance (behaviour 14)', () => {
 
   test('the last trunk says 503: the caller gets 503 with a Retry-After of 1 to 10 s (behaviour 17)', () => {
     const invite = phone.call('18005550199');
-    a.answer(a.took('INVITE'), 503);
-    world.run();
-    b.answer(b.took('INVITE'), 503);
-    world.run();
+    a.answers(a.took('INVITE'), 503);
+    b.answers(b.took('INVITE'), 503);
     const final = phone.final(invite);
     expect(final?.status).toBe(503);
     const seconds = Number(final?.headers.value(HeaderId.RetryAfter));
@@ -150,8 +136,7 @@ describe('route advance (behaviour 14)', () => {
     test('it said so', async () => {
       await begin({ trunks: { 'carrier-b': { options: { codecs: ['G722'] } } } });
       const invite = phone.call('18005550199');
-      a.answer(a.took('INVITE'), 503);
-      world.run();
+      a.answers(a.took('INVITE'), 503);
       expect(phone.final(invite)?.headers.has(HeaderId.RetryAfter)).toBe(true);
       expect(seen()).toEqual([[503, 'no-capacity'], 0]);
     });
@@ -164,17 +149,14 @@ describe('route advance (behaviour 14)', () => {
       const other = world.phone('102', '203.0.113.2');
       expect(other.final(other.call('18005550199'))?.headers.has(HeaderId.RetryAfter)).toBe(true);
       expect(seen()).toEqual([[503, 'no-capacity'], 0]);
-      a.answer(a.took('INVITE'), 486);
-      world.run();
+      a.answers(a.took('INVITE'), 486);
     });
   });
 
   test("the carrier's own Retry-After is passed on as it is", () => {
     const invite = phone.call('18005550199');
-    a.answer(a.took('INVITE'), 503);
-    world.run();
-    b.answer(b.took('INVITE'), 503, 'Later', { 'Retry-After': '7' });
-    world.run();
+    a.answers(a.took('INVITE'), 503);
+    b.answers(b.took('INVITE'), 503, 'Later', { 'Retry-After': '7' });
     expect(phone.final(invite)?.headers.fieldValues(HeaderId.RetryAfter)).toEqual(['7']);
   });
 
@@ -193,8 +175,7 @@ describe('route advance (behaviour 14)', () => {
     other.call('18005550199');
     expect(b.requests('INVITE')).toHaveLength(1);
     b.answer(b.took('INVITE'), 486);
-    a.answer(a.took('INVITE'), 486);
-    world.run();
+    a.answers(a.took('INVITE'), 486);
   });
 
   test('a called number without a rule is 404', async () => {
@@ -211,8 +192,7 @@ describe('Warning on the responses to the endpoint (behaviour 6, RFC 3261 §20.4
     const invite = phone.call('18005550199', FOREIGN);
     const sent = a.took('INVITE');
     a.answer(sent, 180, 'Ringing');
-    a.answer(sent, 200, 'OK', {}, SDP);
-    world.run();
+    a.answers(sent, 200, 'OK', {}, SDP);
     const final = phone.final(invite);
     const warned = phone
       .responses(invite.callId())
@@ -223,8 +203,7 @@ describe('Warning on the responses to the endpoint (behaviour 6, RFC 3261 §20.4
       expect(headers.value(HeaderId.Warning)).toMatch(/^399 \S+ ".*rewrite-from.*"$/);
     }
     expect(final?.status).toBe(200);
-    a.send(a.withinOf(sent, 'BYE'));
-    world.run();
+    a.sends(a.withinOf(sent, 'BYE'));
     expect(phone.requests('BYE').map(({ headers }) => headers.has(HeaderId.Warning))).toEqual([false]);
     phone.answer(phone.took('BYE'), 200, 'OK');
     expect(sent.headers.has(HeaderId.Warning)).toBe(false);
@@ -234,10 +213,8 @@ describe('Warning on the responses to the endpoint (behaviour 6, RFC 3261 §20.4
     const acme = { outboundCallerId: '14155550100' };
     await begin({ acme });
     const invite = phone.call('18005550199', FOREIGN);
-    a.answer(a.took('INVITE'), 503);
-    world.run();
-    b.answer(b.took('INVITE'), 486, 'Busy Here');
-    world.run();
+    a.answers(a.took('INVITE'), 503);
+    b.answers(b.took('INVITE'), 486, 'Busy Here');
     const warnings = phone.final(invite)?.headers.fieldValues(HeaderId.Warning) ?? [];
     expect(new Set(warnings).size).toBe(warnings.length);
     expect(warnings.filter((each) => each.includes('rewrite-from'))).toHaveLength(warnings.length);
@@ -246,8 +223,7 @@ describe('Warning on the responses to the endpoint (behaviour 6, RFC 3261 §20.4
 
   test("the callee's own Warning goes along behind ours", () => {
     const invite = phone.call('18005550199', FOREIGN);
-    a.answer(a.took('INVITE'), 606, 'Not Acceptable', { Warning: '370 carrier "Insufficient bandwidth"' });
-    world.run();
+    a.answers(a.took('INVITE'), 606, 'Not Acceptable', { Warning: '370 carrier "Insufficient bandwidth"' });
     const warnings = phone.final(invite)?.headers.fieldValues(HeaderId.Warning) ?? [];
     expect(warnings).toHaveLength(2);
     expect(warnings[1]).toBe('370 carrier "Insufficient bandwidth"');
@@ -256,8 +232,7 @@ describe('Warning on the responses to the endpoint (behaviour 6, RFC 3261 §20.4
   test('nothing passed over, no Warning', () => {
     const invite = phone.call('18005550199', { 'X-Outbound-Cli': 'rewrite-from=14155550123' });
     expect(a.requests('INVITE')[0]?.from().uri).toMatchObject({ user: '14155550123' });
-    a.answer(a.took('INVITE'), 486, 'Busy Here');
-    world.run();
+    a.answers(a.took('INVITE'), 486, 'Busy Here');
     expect(phone.final(invite)?.headers.has(HeaderId.Warning)).toBe(false);
   });
 });
@@ -269,8 +244,7 @@ test('the engine tells the carrier nothing of the phone: no Via, Route or Contac
   expect(sent.vias()).toHaveLength(1);
   expect(sent.topVia().host).toBe(ENGINE);
   expect(sent.headers.has(HeaderId.Route)).toBe(false);
-  a.answer(sent, 486);
-  world.run();
+  a.answers(sent, 486);
 });
 
 describe('3xx of a trunk that may redirect (options.redirects: follow)', () => {
@@ -289,8 +263,7 @@ describe('3xx of a trunk that may redirect (options.redirects: follow)', () => {
     );
     world.run();
     expect(a.took('INVITE', 1).requestUri).toContain('18005550122@');
-    a.answer(a.took('INVITE', 1), 486, 'Busy Here');
-    world.run();
+    a.answers(a.took('INVITE', 1), 486, 'Busy Here');
     expect(phone.final(invite)?.status).toBe(486);
   });
 
@@ -319,8 +292,7 @@ describe('3xx of a trunk that may redirect (options.redirects: follow)', () => {
     const first = phone.call('911');
     redirect(0, '<sip:18005550111@192.0.2.10>');
     world.run();
-    a.answer(a.took('INVITE', 1), 486, 'Busy Here');
-    world.run();
+    a.answers(a.took('INVITE', 1), 486, 'Busy Here');
     expect(phone.final(first)?.status).toBe(486);
     const second = phone.call('911');
     redirect(2, '<sip:18005550111@192.0.2.10>');
@@ -330,8 +302,7 @@ describe('3xx of a trunk that may redirect (options.redirects: follow)', () => {
       [{ code: 'calls-per-minute-exceeded' }],
     ]);
     // Help is sought elsewhere.
-    b.answer(b.took('INVITE'), 486, 'Busy Here');
-    world.run();
+    b.answers(b.took('INVITE'), 486, 'Busy Here');
     expect(phone.final(second)?.status).toBe(486);
   });
 });

@@ -31,8 +31,7 @@ const asserted = (message: SipMessage | undefined) => message?.headers.value(Hea
 /** A call out that the carrier answers with these fields; what the phone was told of the connected party. */
 function answeredWith(fields: Record<string, string>): string | undefined {
   const call = alice.call('18005550199');
-  carrier.answer(carrier.took('INVITE', carrier.requests('INVITE').length - 1), 200, 'OK', fields, SDP);
-  world.run();
+  carrier.answers(carrier.took('INVITE', carrier.requests('INVITE').length - 1), 200, 'OK', fields, SDP);
   const answer = alice.final(call);
   if (answer !== undefined) alice.ask(alice.within(call, answer, 'BYE'));
   return asserted(answer);
@@ -83,8 +82,7 @@ test('between phones the one that answers is shown, also behind a forward; a pho
     [{ Privacy: 'id' }, undefined],
   ] as const) {
     const call = alice.call('102');
-    bob.answer(bob.took('INVITE', bob.requests('INVITE').length - 1), 200, 'OK', fields, SDP);
-    world.run();
+    bob.answers(bob.took('INVITE', bob.requests('INVITE').length - 1), 200, 'OK', fields, SDP);
     const answer = alice.final(call);
     expect(asserted(answer)).toBe(expected);
     if (answer !== undefined) alice.ask(alice.within(call, answer, 'BYE'));
@@ -94,10 +92,8 @@ test('between phones the one that answers is shown, also behind a forward; a pho
 test('a carrier that calls in is told nothing of who answers', async () => {
   await begin();
   const invite = carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP);
-  carrier.send(invite);
-  world.run();
-  alice.answer(alice.took('INVITE'), 200, 'OK', { 'P-Asserted-Identity': '<sip:101@acme.example.com>' }, SDP);
-  world.run();
+  carrier.sends(invite);
+  alice.answers(alice.took('INVITE'), 200, 'OK', { 'P-Asserted-Identity': '<sip:101@acme.example.com>' }, SDP);
   const answer = carrier.responses(invite.callId()).find(({ status }) => status === 200);
   expect(answer).toBeDefined();
   expect(asserted(answer)).toBeUndefined();

@@ -39,12 +39,10 @@ afterEach(() => {
 function answered(contact: string, recordRoute?: string | string[]): SipRequest {
   const invite = phone.call('18005550199');
   const fields = { Contact: contact, ...(recordRoute === undefined ? {} : { 'Record-Route': recordRoute }) };
-  a.answer(a.took('INVITE'), 200, 'OK', fields, SDP);
-  world.run();
+  a.answers(a.took('INVITE'), 200, 'OK', fields, SDP);
   const final = phone.final(invite);
   if (final === undefined) throw new Error('not answered');
-  phone.send(phone.within(invite, final, 'BYE'));
-  world.run();
+  phone.sends(phone.within(invite, final, 'BYE'));
   return invite;
 }
 
@@ -106,8 +104,7 @@ describe('where requests within a dialog go (RFC 3261 §12.2.1.1, behaviour 19)'
     ['a telephone number', '<tel:+14155550100>'],
   ])('a 2xx whose Contact is %s is acknowledged and ended where it came from', (_what, contact) => {
     phone.call('18005550199');
-    a.answer(a.took('INVITE'), 200, 'OK', { Contact: contact }, SDP);
-    world.run();
+    a.answers(a.took('INVITE'), 200, 'OK', { Contact: contact }, SDP);
     a.answer(a.took('BYE'), 200, 'OK');
     expect(sentTo('ACK', 'BYE')).toEqual(THE_WAY_BACK);
   });
@@ -123,11 +120,9 @@ describe('where requests within a dialog go (RFC 3261 §12.2.1.1, behaviour 19)'
       Contact: '<sip:101@169.254.169.254>',
       'Record-Route': '<sip:169.254.169.254;lr>',
     });
-    a.answer(a.took('INVITE'), 200, 'OK', {}, SDP);
-    world.run();
+    a.answers(a.took('INVITE'), 200, 'OK', {}, SDP);
     phone.final(invite);
-    a.send(a.withinOf(a.took('INVITE'), 'BYE'));
-    world.run();
+    a.sends(a.withinOf(a.took('INVITE'), 'BYE'));
     phone.answer(phone.took('BYE'), 200, 'OK');
     expect(sentTo('BYE')).toEqual(['BYE 203.0.113.1:5060']);
   });
@@ -143,11 +138,9 @@ describe('where requests within a dialog go (RFC 3261 §12.2.1.1, behaviour 19)'
     const final = phone.final(invite);
     if (final === undefined) throw new Error('not answered');
     const elsewhere = world.agent('203.0.113.1', 41234);
-    elsewhere.send(phone.within(invite, final, 'INVITE', { Contact, ...fields }));
-    world.run();
+    elsewhere.sends(phone.within(invite, final, 'INVITE', { Contact, ...fields }));
     a.answer(a.took('INVITE', 1), 488);
-    a.send(a.withinOf(a.took('INVITE'), 'BYE'));
-    world.run();
+    a.sends(a.withinOf(a.took('INVITE'), 'BYE'));
     expect(sentTo('BYE')[0]).toBe(`BYE 203.0.113.1:${port}`);
   });
 
@@ -157,8 +150,7 @@ describe('where requests within a dialog go (RFC 3261 §12.2.1.1, behaviour 19)'
     a.answer(a.took('INVITE'), 200, 'OK', {}, SDP);
     from.final(invite);
     meanwhile();
-    a.send(a.withinOf(a.took('INVITE'), 'BYE'));
-    world.run();
+    a.sends(a.withinOf(a.took('INVITE'), 'BYE'));
     return sentTo('BYE').slice(0, 1);
   }
   const AT_HOME = '<sip:101@192.168.1.10:5060>';
@@ -307,8 +299,7 @@ describe('where requests within a dialog go whose phone had a connection that ha
 describe('where requests within a dialog may come from', () => {
   function established() {
     const invite = phone.call('18005550199');
-    a.answer(a.took('INVITE'), 200, 'OK', {}, SDP);
-    world.run();
+    a.answers(a.took('INVITE'), 200, 'OK', {}, SDP);
     phone.final(invite);
     return a.took('INVITE');
   }
@@ -328,15 +319,13 @@ describe('where requests within a dialog may come from', () => {
       expect(other.ask(other.request('BYE', 'sip:engine', fieldsOf(invite)), 20).status).toBe(481);
     }
     expect(world.held().calls).toBe(1);
-    a.send(a.withinOf(invite, 'BYE'));
-    world.run();
+    a.sends(a.withinOf(invite, 'BYE'));
     phone.answer(phone.took('BYE'), 200, 'OK');
   });
 
   test('a phone that changed networks ends its call once it has registered from the new one', () => {
     const invite = phone.call('18005550199');
-    a.answer(a.took('INVITE'), 200, 'OK', {}, SDP);
-    world.run();
+    a.answers(a.took('INVITE'), 200, 'OK', {}, SDP);
     const final = phone.final(invite);
     if (final === undefined) throw new Error('not answered');
     const moved = world.phone('101', '203.0.113.77');

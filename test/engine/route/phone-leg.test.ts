@@ -89,8 +89,7 @@ describe('the INVITE that a registered phone gets', () => {
       const world = await World.start({ acme: { ...ACME, extensions } });
       const alice = world.phone('101', '203.0.113.1');
       const carrier = world.agent(CARRIER_A);
-      carrier.send(carrier.request('INVITE', `sip:14155550100@${ENGINE}`, { From: `${from};tag=9` }, SDP));
-      world.run();
+      carrier.sends(carrier.request('INVITE', `sip:14155550100@${ENGINE}`, { From: `${from};tag=9` }, SDP));
       expect(alice.took('INVITE').from()).toMatchObject({
         displayName: name,
         uri: { user: 'unavailable', host: 'unknown.invalid' },
@@ -102,8 +101,7 @@ describe('the INVITE that a registered phone gets', () => {
     const world = await World.start({ acme: ACME });
     const alice = world.phone('101', '203.0.113.1');
     const carrier = world.agent(CARRIER_A);
-    carrier.send(carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP));
-    world.run();
+    carrier.sends(carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP));
     expect(alice.took('INVITE').headers.value(HeaderId.PCalledPartyId)).toBe('<sip:14155550100@acme.example.com>');
   });
 });

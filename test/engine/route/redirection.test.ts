@@ -37,8 +37,7 @@ const NOBODY_HERE = [
 ];
 
 function moved(phone: Phone, contacts: string | readonly string[], status = 302, index = 0): void {
-  phone.answer(phone.took('INVITE', index), status, 'Moved', { Contact: contacts });
-  world.run();
+  phone.answers(phone.took('INVITE', index), status, 'Moved', { Contact: contacts });
 }
 
 describe('a phone that forwards by itself (3xx, RFC 3261 §8.1.3.4)', () => {
@@ -64,8 +63,7 @@ describe('a phone that forwards by itself (3xx, RFC 3261 §8.1.3.4)', () => {
     moved(bob, contact, status);
     const invite = carol.took('INVITE');
     expect(invite.from().uri).toMatchObject({ user: '101' });
-    carol.answer(invite, 200, 'OK', {}, SDP);
-    world.run();
+    carol.answers(invite, 200, 'OK', {}, SDP);
     const answer = alice.final(call);
     expect(answer?.status).toBe(200);
     if (answer !== undefined) alice.ask(alice.within(call, answer, 'BYE'));
@@ -85,10 +83,8 @@ describe('a phone that forwards by itself (3xx, RFC 3261 §8.1.3.4)', () => {
       '<sip:103@globex.example.com>;q=1.0',
     ]);
     expect(dave.requests('INVITE')).toEqual([]);
-    carol.answer(carol.took('INVITE'), 486, 'Busy Here');
-    world.run();
-    dave.answer(dave.took('INVITE'), 480, 'Nobody');
-    world.run();
+    carol.answers(carol.took('INVITE'), 486, 'Busy Here');
+    dave.answers(dave.took('INVITE'), 480, 'Nobody');
     expect(alice.final(call)?.status).toBe(480);
     expect(carol.requests('INVITE')).toHaveLength(1);
   });
@@ -150,8 +146,7 @@ describe('a phone that forwards by itself (3xx, RFC 3261 §8.1.3.4)', () => {
     const invite = carrier.took('INVITE');
     expect(invite.requestUri).toContain('sip:+442079460001@');
     expect(invite.from().uri).toMatchObject({ user: '14155550107' });
-    carrier.answer(invite, 486, 'Busy Here');
-    world.run();
+    carrier.answers(invite, 486, 'Busy Here');
     expect(alice.final(call)?.status).toBe(486);
   });
 
@@ -164,8 +159,7 @@ describe('a phone that forwards by itself (3xx, RFC 3261 §8.1.3.4)', () => {
     moved(desk, '<sip:103@acme.example.com>');
     const elsewhere = carol.took('INVITE');
     carol.answer(elsewhere, 180, 'Ringing');
-    soft.answer(soft.took('INVITE'), 200, 'OK', {}, SDP);
-    world.run();
+    soft.answers(soft.took('INVITE'), 200, 'OK', {}, SDP);
     carol.answer(elsewhere, 487, 'Request Terminated');
     expect(carol.requests('CANCEL')).toHaveLength(1);
     const answer = alice.final(call);
@@ -181,8 +175,7 @@ describe('a phone that forwards by itself (3xx, RFC 3261 §8.1.3.4)', () => {
     carol.answer(carol.took('INVITE'), 180, 'Ringing');
     const [via, from, to] = [HeaderId.Via, HeaderId.From, HeaderId.To].map((id) => call.headers.value(id));
     const fields = { Via: via, From: from, To: to, 'Call-ID': call.callId(), CSeq: `${call.cseq().sequence} CANCEL` };
-    alice.send(alice.request('CANCEL', call.requestUri, fields));
-    world.run();
+    alice.sends(alice.request('CANCEL', call.requestUri, fields));
     expect(carol.requests('CANCEL')).toHaveLength(1);
     carol.answer(carol.took('INVITE'), 487, 'Request Terminated');
     const ended = alice.responses(call.callId()).find(({ status }) => status === 487);
@@ -206,8 +199,7 @@ describe('a phone that forwards by itself (3xx, RFC 3261 §8.1.3.4)', () => {
     ) as [Phone, Phone, Phone];
     const call = alice.call('102');
     moved(bob, '<sip:103@acme.example.com>');
-    carol.answer(carol.took('INVITE'), 486, 'Busy Here');
-    world.run();
+    carol.answers(carol.took('INVITE'), 486, 'Busy Here');
     expect(dave.requests('INVITE')).toEqual([]);
     expect(alice.final(call)?.status).toBe(486);
   });
@@ -223,8 +215,7 @@ describe('a phone that forwards by itself (3xx, RFC 3261 §8.1.3.4)', () => {
     const call = alice.call('600');
     moved(bob, '<sip:104@acme.example.com>');
     expect(dave.requests('INVITE')).toEqual([]);
-    carol.answer(carol.took('INVITE'), 486, 'Busy Here');
-    world.run();
+    carol.answers(carol.took('INVITE'), 486, 'Busy Here');
     expect(alice.final(call)?.status).toBeGreaterThanOrEqual(480);
   });
 });
@@ -245,12 +236,10 @@ describe('3xx of a trunk behind an access code (options.redirects: follow)', () 
   ])('%s is called as %s', async (contact, called) => {
     await begin(behind());
     const call = alice.call('914155550199');
-    carrier.answer(carrier.took('INVITE'), 302, 'Moved Temporarily', { Contact: contact });
-    world.run();
+    carrier.answers(carrier.took('INVITE'), 302, 'Moved Temporarily', { Contact: contact });
     const invite = carrier.took('INVITE', 1);
     expect(invite.requestUri).toContain(`sip:${called}@`);
-    carrier.answer(invite, 486, 'Busy Here');
-    world.run();
+    carrier.answers(invite, 486, 'Busy Here');
     expect(alice.final(call)?.status).toBe(486);
   });
 
@@ -258,12 +247,10 @@ describe('3xx of a trunk behind an access code (options.redirects: follow)', () 
     await begin(behind({}, { prefixes: ['91', '9011'] }));
     for (const [index, contact] of ['<sip:+442079460001@x>', '<sip:+14155550188@x>'].entries()) {
       const call = alice.call('914155550199');
-      carrier.answer(carrier.took('INVITE', 2 * index), 302, 'Moved Temporarily', { Contact: contact });
-      world.run();
+      carrier.answers(carrier.took('INVITE', 2 * index), 302, 'Moved Temporarily', { Contact: contact });
       const invite = carrier.took('INVITE', 2 * index + 1);
       expect(invite.requestUri).toContain(contact.slice(1, -3));
-      carrier.answer(invite, 486, 'Busy Here');
-      world.run();
+      carrier.answers(invite, 486, 'Busy Here');
       expect(alice.final(call)?.status).toBe(486);
     }
   });
@@ -279,12 +266,10 @@ describe('3xx of a trunk behind an access code (options.redirects: follow)', () 
     const first = { name: 'first', match: { prefixes: ['7'] }, routes: [{ trunk: 'carrier-a' }] };
     await begin(behind({ outboundRules: [first, rule] }));
     const call = alice.call('74155550199');
-    carrier.answer(carrier.took('INVITE'), 302, 'Moved Temporarily', { Contact: contact });
-    world.run();
+    carrier.answers(carrier.took('INVITE'), 302, 'Moved Temporarily', { Contact: contact });
     const invite = carrier.took('INVITE', 1);
     expect(invite.requestUri).toContain(`sip:${called}@`);
-    carrier.answer(invite, 486, 'Busy Here');
-    world.run();
+    carrier.answers(invite, 486, 'Busy Here');
     expect(alice.final(call)?.status).toBe(486);
   });
 
@@ -292,8 +277,7 @@ describe('3xx of a trunk behind an access code (options.redirects: follow)', () 
     for (const prefix of ['91900', '+1900']) {
       await begin(behind({ limits: { barred: { prefixes: [prefix] } } }));
       const call = alice.call('914155550199');
-      carrier.answer(carrier.took('INVITE'), 302, 'Moved Temporarily', { Contact: '<sip:+19005551234@192.0.2.10>' });
-      world.run();
+      carrier.answers(carrier.took('INVITE'), 302, 'Moved Temporarily', { Contact: '<sip:+19005551234@192.0.2.10>' });
       expect(carrier.requests('INVITE')).toHaveLength(1);
       expect(alice.final(call)?.status).toBe(480);
     }

@@ -37,8 +37,7 @@ function inbound(
   fields: Record<string, string> = {},
 ): { status: () => number | undefined; reason: () => string | undefined } {
   const invite = carrier.request('INVITE', `sip:${did}@${ENGINE}`, fields, SDP);
-  carrier.send(invite);
-  world.run();
+  carrier.sends(invite);
   const final = () => carrier.responses(invite.callId()).find(({ status }) => status >= 200);
   const acknowledged = () => {
     const response = final();
@@ -115,8 +114,7 @@ describe('call forwarding (RFC 5806 tells the carrier why)', () => {
     await begin(forwarding({ busy: '103' }));
     const [bob, carol] = [world.phone('102', '203.0.113.2'), world.phone('103', '203.0.113.3')];
     const call = alice.call('102');
-    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
-    world.run();
+    bob.answers(bob.took('INVITE'), 486, 'Busy Here');
     carol.answer(carol.took('INVITE'), 480, 'No');
     expect(alice.final(call)?.status).toBe(480);
   });
@@ -147,8 +145,7 @@ describe('call forwarding (RFC 5806 tells the carrier why)', () => {
     const sent = carrier.took('INVITE');
     expect(numberIn(sent)).toBe('18005550199');
     expect(sent.from().uri).toMatchObject({ user: '14155550102' });
-    carrier.answer(sent, 486, 'Busy Here');
-    world.run();
+    carrier.answers(sent, 486, 'Busy Here');
     expect(alice.final(call)?.status).toBe(486);
   });
 
@@ -164,13 +161,11 @@ describe('call forwarding (RFC 5806 tells the carrier why)', () => {
     };
     const call = alice.call('102', told);
     bob.answer(bob.took('INVITE'), 180, 'Ringing', told);
-    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
-    world.run();
+    bob.answers(bob.took('INVITE'), 486, 'Busy Here');
     const sent = carrier.took('INVITE');
     expect([sent.headers.valueNamed('X-Out'), sent.headers.valueNamed('X-In')]).toEqual(['o', undefined]);
     carrier.answer(sent, 183, 'Session Progress', told);
-    carrier.answer(sent, 486, 'Busy Here', told);
-    world.run();
+    carrier.answers(sent, 486, 'Busy Here', told);
     expect(toldBy(call, 180)).toEqual([undefined, 'i']);
     expect(toldBy(call, 183)).toEqual(['o', undefined]);
     expect(toldBy(call, 486)).toEqual(['o', undefined]);
@@ -184,13 +179,11 @@ describe('call forwarding (RFC 5806 tells the carrier why)', () => {
   ])('RFC 3323: who rings with %o is told of in its refusal as in its ringing: %s; tag %s', async (wish, told, tag) => {
     await begin({ acme: { headers: { relay: { trunk: ['X-Account'] } } } });
     const invite = carrier.request('INVITE', `sip:14155550100@${ENGINE}`, {}, SDP);
-    carrier.send(invite);
-    world.run();
+    carrier.sends(invite);
     const rung = alice.took('INVITE');
     alice.answer(rung, 180, 'Ringing', { ...wish, 'X-Account': 'Alice' });
     if (tag !== undefined) rung.headers.set(HeaderId.To, `${rung.headers.value(HeaderId.To)};tag=${tag}`);
-    alice.answer(rung, 486, 'Busy Here', { 'X-Account': 'Alice' });
-    world.run();
+    alice.answers(rung, 486, 'Busy Here', { 'X-Account': 'Alice' });
     const relayed = carrier.responses(invite.callId()).filter(({ status }) => status > 100);
     expect(relayed.map(({ status, headers }) => [status, headers.valueNamed('X-Account')])).toEqual([
       [180, told],
@@ -229,8 +222,7 @@ describe('call forwarding (RFC 5806 tells the carrier why)', () => {
     const call = inbound('14155550100', { From: '<sip:12125550111@carrier.example.net>;tag=1' });
     const sent = carrier.took('INVITE');
     expect(sent.headers.valueNamed('Diversion')).toMatch(/^<sip:14155550100@[^>]*>;reason=unconditional/);
-    carrier.answer(sent, 486, 'Busy Here');
-    world.run();
+    carrier.answers(sent, 486, 'Busy Here');
     expect(call.status()).toBe(486);
   });
 });
@@ -250,14 +242,12 @@ describe('ring groups', () => {
     const call = alice.call('600');
     carol.answer(carol.took('INVITE'), 180, 'Ringing');
     bob.answer(bob.took('INVITE'), 180, 'Ringing');
-    bob.answer(bob.took('INVITE'), 200, 'OK', {}, SDP);
-    world.run();
+    bob.answers(bob.took('INVITE'), 200, 'OK', {}, SDP);
     expect(carol.took('CANCEL').headers.value(HeaderId.Reason)).toContain('cause=200');
     carol.answer(carol.took('CANCEL'), 200, 'OK', { Contact: undefined });
     carol.answer(carol.took('INVITE'), 487, 'Request Terminated');
     expect(alice.final(call)?.status).toBe(200);
-    bob.send(bob.withinOf(bob.took('INVITE'), 'BYE'));
-    world.run();
+    bob.sends(bob.withinOf(bob.took('INVITE'), 'BYE'));
     alice.answer(alice.took('BYE'), 200, 'OK', { Contact: undefined });
   });
 
@@ -274,8 +264,7 @@ describe('ring groups', () => {
     world.run(1000);
     expect(carol.requests('CANCEL')).toEqual([]);
     expect(alice.final(call)).toBeUndefined();
-    carol.answer(carol.took('INVITE'), 603, 'Decline');
-    world.run();
+    carol.answers(carol.took('INVITE'), 603, 'Decline');
     expect(alice.final(call)?.status).toBe(480);
   });
 
@@ -288,8 +277,7 @@ describe('ring groups', () => {
     world.run(10_000);
     bob.answer(bob.took('CANCEL'), 200, 'OK', { Contact: undefined });
     bob.answer(bob.took('INVITE'), 487, 'Request Terminated');
-    carol.answer(carol.took('INVITE'), 486, 'Busy Here');
-    world.run();
+    carol.answers(carol.took('INVITE'), 486, 'Busy Here');
     expect(alice.final(call)?.status).toBe(486);
   });
 
@@ -302,12 +290,10 @@ describe('ring groups', () => {
     await begin(group({ overflow: '18005550199', outboundCallerId: '14155550130' }));
     const bob = world.phone('102', '203.0.113.2');
     const call = alice.call('600');
-    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
-    world.run();
+    bob.answers(bob.took('INVITE'), 486, 'Busy Here');
     const sent = carrier.took('INVITE');
     expect(sent.from().uri).toMatchObject({ user: '14155550130' });
-    carrier.answer(sent, 486, 'Busy Here');
-    world.run();
+    carrier.answers(sent, 486, 'Busy Here');
     expect(alice.final(call)?.status).toBe(486);
   });
 
@@ -399,8 +385,7 @@ describe('calls from trunks', () => {
     const sent = carrier.took('INVITE');
     expect(numberIn(sent)).toBe('18005550199');
     expect(sent.from().uri).toMatchObject({ user: '14155550100' });
-    carrier.answer(sent, 486, 'Busy Here');
-    world.run();
+    carrier.answers(sent, 486, 'Busy Here');
     expect(call.status()).toBe(486);
   });
 
@@ -419,8 +404,7 @@ describe('calls from trunks', () => {
     const sent = carrier.requests('INVITE')[0];
     if (sent !== undefined) {
       expect(sent.maxForwards()).toBe(4);
-      carrier.answer(sent, 483, 'Too Many Hops');
-      world.run();
+      carrier.answers(sent, 483, 'Too Many Hops');
     }
     expect(call.status()).toBeGreaterThanOrEqual(400);
     expect(inbound('14155550100', { 'Max-Forwards': '0' }).status()).toBe(483);
@@ -478,8 +462,7 @@ describe('a number written with separators is the same number wherever it stands
       const challenge = alice.ask(invite);
       alice.ack(invite, challenge);
       const again = alice.authorized(invite, challenge, alice.client);
-      alice.send(again);
-      world.run();
+      alice.sends(again);
       const sent = carrier.requests('INVITE').at(-1);
       if (sent !== undefined) carrier.answer(sent, 486, 'Busy Here');
       expect(alice.final(again)?.status).toBe(status);
@@ -518,8 +501,7 @@ describe('a number written with separators is the same number wherever it stands
     await begin({ acme: { stopOutbound: true, extensions: [extension('101'), extension('911')] } });
     const second = world.agent(CARRIER_B);
     const invite = alice.call('9-1-1');
-    carrier.answer(carrier.took('INVITE'), 404, 'Not Found');
-    world.run();
+    carrier.answers(carrier.took('INVITE'), 404, 'Not Found');
     const sent = second.took('INVITE');
     expect(numberIn(sent)).toBe('911');
     second.answer(sent, 486, 'Busy Here');

@@ -35,8 +35,7 @@ beforeEach(async () => {
   bob = world.phone('102', '203.0.113.2');
   carrier = world.agent(CARRIER_A);
   invite = alice.call('18005550199');
-  carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
-  world.run();
+  carrier.answers(carrier.took('INVITE'), 200, 'OK', {}, SDP);
   const answered = alice.final(invite);
   if (answered === undefined) throw new Error('not answered');
   final = answered;
@@ -62,8 +61,7 @@ describe('REFER within a call (RFC 3515)', () => {
     const sent = bob.took('INVITE');
     expect(sent.from().uri).toMatchObject({ user: '18005550199', host: 'acme.example.com' });
     alice.answer(alice.took('NOTIFY'), 200, 'OK');
-    bob.answer(sent, 486, 'Busy Here');
-    world.run();
+    bob.answers(sent, 486, 'Busy Here');
     expect(progress().at(-1)).toContain('486');
     expect(carrier.requests('BYE')).toEqual([]);
   });
@@ -72,8 +70,7 @@ describe('REFER within a call (RFC 3515)', () => {
     const referredBy = '"Al\u00efce" <sip:101@acme.example.com>;x=y';
     expect(refer('<sip:102@acme.example.com>', { 'Referred-By': referredBy }).status).toBe(202);
     expect(bob.took('INVITE').headers.fieldValues(HeaderId.ReferredBy)).toEqual([referredBy]);
-    bob.answer(bob.took('INVITE'), 486, 'Busy Here');
-    world.run();
+    bob.answers(bob.took('INVITE'), 486, 'Busy Here');
     const outside = { 'Referred-By': referredBy, CSeq: '9 REFER' };
     expect(refer('<sip:18005550111@acme.example.com>', outside).status).toBe(202);
     const sent = carrier.took('INVITE', 1);
@@ -91,8 +88,7 @@ describe('REFER within a call (RFC 3515)', () => {
 
   test('RFC 3892 §2.2: a transferor who withholds itself is named to nobody', async () => {
     invite = alice.call('18005550199', { Privacy: 'id' });
-    carrier.answer(carrier.took('INVITE', 1), 200, 'OK', {}, SDP);
-    world.run();
+    carrier.answers(carrier.took('INVITE', 1), 200, 'OK', {}, SDP);
     final = alice.final(invite) as SipResponse;
     const referred = refer('<sip:102@acme.example.com>', { 'Referred-By': '<sip:101@acme.example.com>' });
     expect(referred.status).toBe(202);
@@ -107,11 +103,9 @@ describe('REFER within a call (RFC 3515)', () => {
       { From: '"Zo\u00eb" <sip:+442079460001@carrier.example>;tag=x' },
       SDP,
     );
-    carrier.send(call);
-    world.run();
+    carrier.sends(call);
     const rung = alice.took('INVITE');
-    alice.answer(rung, 200, 'OK', {}, SDP);
-    world.run();
+    alice.answers(rung, 200, 'OK', {}, SDP);
     const answer = carrier.responses(call.callId()).find(({ status }) => status === 200);
     if (answer !== undefined) carrier.ack(call, answer);
     alice.ask(alice.withinOf(rung, 'REFER', { 'Refer-To': '<sip:102@acme.example.com>' }), 50);
@@ -126,11 +120,9 @@ describe('REFER within a call (RFC 3515)', () => {
       { From: '<sip:+442079460001@carrier.example>;tag=x', Privacy: 'id' },
       SDP,
     );
-    carrier.send(call);
-    world.run();
+    carrier.sends(call);
     const rung = alice.took('INVITE');
-    alice.answer(rung, 200, 'OK', {}, SDP);
-    world.run();
+    alice.answers(rung, 200, 'OK', {}, SDP);
     const answer = carrier.responses(call.callId()).find(({ status }) => status === 200);
     if (answer !== undefined) carrier.ack(call, answer);
     const referred = alice.ask(alice.withinOf(rung, 'REFER', { 'Refer-To': '<sip:102@acme.example.com>' }), 50);
@@ -199,8 +191,7 @@ describe('INVITE with Replaces (RFC 3891)', () => {
     world.run();
     const reinvite = carrier.requests('INVITE')[1];
     expect(reinvite).toBeDefined();
-    carrier.answer(carrier.took('INVITE', 1), 200, 'OK', {}, SDP);
-    world.run();
+    carrier.answers(carrier.took('INVITE', 1), 200, 'OK', {}, SDP);
     const answer = bob.responses(taken.callId()).filter(({ status }) => status >= 200 && status !== 407);
     expect(answer.map(({ status }) => status)).toEqual([200]);
     expect(alice.requests('BYE')).toHaveLength(1);

@@ -23,23 +23,20 @@ describe.each(['reject', 'follow'] as const)('the branch over a trunk whose redi
     const { phone, carrier } = await begin();
     const invite = phone.call('18005550199');
     expect(places()).toBe(1);
-    carrier.answer(carrier.took('INVITE'), 200, 'OK', {}, SDP);
-    world.run();
+    carrier.answers(carrier.took('INVITE'), 200, 'OK', {}, SDP);
     const answer = phone.final(invite);
     if (answer === undefined) throw new Error('no answer');
     phone.ack(invite, answer);
     expect(places()).toBe(1);
     phone.ask(phone.within(invite, answer, 'BYE'));
-    carrier.answer(carrier.took('BYE'), 200);
-    world.run();
+    carrier.answers(carrier.took('BYE'), 200);
     expect(places()).toBe(0);
   });
 
   test('gives it back when it is refused, and tells the trunk', async () => {
     const { phone, carrier } = await begin();
     phone.call('18005550199');
-    carrier.answer(carrier.took('INVITE'), 486);
-    world.run();
+    carrier.answers(carrier.took('INVITE'), 486);
     expect(places()).toBe(0);
     expect(world.observed.attempts.map(({ trunkId, status }) => [trunkId, status])).toEqual([[CARRIER_A_ID, 486]]);
   });

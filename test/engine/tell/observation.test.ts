@@ -131,15 +131,13 @@ class Watched {
   call(called = '18005550199', fields: Record<string, string> = {}) {
     const { alice, carrier, world } = this;
     const invite = alice.call(called, fields);
-    carrier.answer(carrier.took('INVITE'), 407, 'Who', {
+    carrier.answers(carrier.took('INVITE'), 407, 'Who', {
       'Proxy-Authenticate': `Digest realm="${REALM}", nonce="n", algorithm=MD5, qop="auth"`,
     });
-    world.run();
     const sent = carrier.took('INVITE', 1);
     carrier.answer(sent, 180, 'Ringing');
     world.run(2_000);
-    carrier.answer(sent, 200, 'OK', {}, SDP);
-    world.run();
+    carrier.answers(sent, 200, 'OK', {}, SDP);
     alice.final(invite);
     return { invite, sent };
   }
@@ -286,20 +284,16 @@ describe('the trace of a call that another phone picks up has that phone’s INV
     const [bob, carol] = [world.phone('102', '203.0.113.2'), world.phone('103', '203.0.113.3')];
     const call = alice.call('102');
     const rings = bob.took('INVITE');
-    bob.answer(rings, 180, 'Ringing');
-    world.run();
+    bob.answers(rings, 180, 'Ringing');
     const callId = idOf(watched);
     const replaced = `${rings.callId()};to-tag=${rings.fromTag()};from-tag=peer-${bob.peer.here.host};early-only`;
     const taken = carol.call('102', { Replaces: replaced });
     expect(carol.final(taken)?.status).toBe(200);
     alice.final(call);
-    bob.answer(rings, 487, 'Gone');
-    world.run();
+    bob.answers(rings, 487, 'Gone');
     expect(shownOf(watched, callId, taken)).toEqual(PICKED);
-    alice.send(alice.within(call, alice.final(call) as SipResponse, 'BYE'));
-    world.run();
-    carol.answer(carol.took('BYE'), 200, 'OK', { Contact: undefined });
-    world.run();
+    alice.sends(alice.within(call, alice.final(call) as SipResponse, 'BYE'));
+    carol.answers(carol.took('BYE'), 200, 'OK', { Contact: undefined });
     expectEnded(watched, callId, taken);
   });
 
@@ -311,16 +305,12 @@ describe('the trace of a call that another phone picks up has that phone’s INV
     const callId = idOf(watched);
     const toTag = alice.final(invite)?.toTag();
     const taken = carol.call('101', { Replaces: `${invite.callId()};to-tag=${toTag};from-tag=${invite.fromTag()}` });
-    carrier.answer(carrier.requests('INVITE').at(-1) as SipRequest, 200, 'OK', {}, SDP);
-    world.run();
+    carrier.answers(carrier.requests('INVITE').at(-1) as SipRequest, 200, 'OK', {}, SDP);
     carol.final(taken);
-    alice.answer(alice.took('BYE'), 200, 'OK', { Contact: undefined });
-    world.run();
+    alice.answers(alice.took('BYE'), 200, 'OK', { Contact: undefined });
     expect(shownOf(watched, callId, taken)).toEqual(PICKED);
-    carrier.send(carrier.withinOf(sent, 'BYE', { CSeq: '9 BYE' }));
-    world.run();
-    carol.answer(carol.took('BYE'), 200, 'OK', { Contact: undefined });
-    world.run();
+    carrier.sends(carrier.withinOf(sent, 'BYE', { CSeq: '9 BYE' }));
+    carol.answers(carol.took('BYE'), 200, 'OK', { Contact: undefined });
     expectEnded(watched, callId, taken);
   });
 });
@@ -501,15 +491,14 @@ describe('call records', () => {
 
   test('an inbound call has its rule, its trunk and its tenant', async () => {
     const watched = await Watched.start();
-    const { carrier, world, alice } = watched;
+    const { carrier, alice } = watched;
     const invite = carrier.request(
       'INVITE',
       'sip:14155550100@198.51.100.1',
       { From: '<sip:12125550111@x>;tag=1' },
       SDP,
     );
-    carrier.send(invite);
-    world.run();
+    carrier.sends(invite);
     alice.answer(alice.took('INVITE'), 486, 'Busy Here');
     const refusal = carrier.responses(invite.callId()).at(-1);
     if (refusal !== undefined) carrier.ack(invite, refusal);
