@@ -18,9 +18,9 @@ export interface AddressWatchPorts {
   readonly locator: Pick<TrunkLocator, 'locate'>;
   /**
    * All addresses of the trunk's names together; none of them in this first call while the DNS is asked. `areNew`: they may be others than
-   * were told last.
+   * were told last. `isWhole`: each of the names has answered at some time.
    */
-  readonly onAddresses: (trunk: Trunk, addresses: readonly TrunkAddress[], areNew: boolean) => void;
+  readonly onAddresses: (trunk: Trunk, addresses: readonly TrunkAddress[], areNew: boolean, isWhole: boolean) => void;
   readonly onProblem: (trunk: Trunk, reason: string) => void;
 }
 
@@ -136,10 +136,13 @@ export class AddressWatch implements TimerTarget {
   #publish(watched: Watched, areNew: boolean): void {
     if (this.#watched.get(watched.trunk.id) !== watched) return;
     watched.problem = '';
+    const { trunk, queries, answers } = watched;
+    const isWhole = queries.every((_, index) => answers[index] !== undefined);
     this.#ports.onAddresses(
-      watched.trunk,
-      watched.answers.flatMap((targets) => targets ?? []),
+      trunk,
+      answers.flatMap((targets) => targets ?? []),
       areNew,
+      isWhole,
     );
   }
 

@@ -121,8 +121,12 @@ export class Identification {
     }
   }
 
-  /** The addresses that a trunk may send from: what its host resolved to, and its associated addresses and networks. */
-  setAddresses(trunk: Trunk, located: readonly TrunkAddress[]): void {
+  /**
+   * The addresses that a trunk may send from: what its host resolved to, and its associated addresses and networks.
+   *
+   * @param isWhole those of all its names
+   */
+  setAddresses(trunk: Trunk, located: readonly TrunkAddress[], isWhole = true): void {
     const resolved = located.filter(({ address }) => !this.#front.has(address));
     const known = this.#knownOf(trunk);
     known.targets = distinct(resolved.map(({ address, port }) => `${address} ${port}`));
@@ -131,7 +135,7 @@ export class Identification {
     const ports = new Set(resolved.map(({ port }) => port));
     const [port = trunk.port ?? (trunk.transport === 'tls' ? 5061 : 5060)] = ports;
     known.ports = ports.size > 1 ? ports : onlyPort(port);
-    this.precedence.located(trunk, known.addresses);
+    this.precedence.located(trunk, known.addresses, isWhole);
     this.#index.set(known, [...known.addresses, ...trunk.associatedIps]);
   }
 

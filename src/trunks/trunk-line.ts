@@ -76,6 +76,7 @@ export class TrunkLine implements TimerTarget {
   #registration: Registration | undefined;
   #keepAlive: KeepAlive | undefined;
   #addresses: readonly TrunkAddress[] = [];
+  #isWhole = true;
   /** The server of the latest registration. */
   #server: string | undefined;
   /** The one that is a source of the trunk. */
@@ -207,9 +208,10 @@ export class TrunkLine implements TimerTarget {
     }
   }
 
-  /** The addresses that the trunk's names have now. */
-  located(addresses: readonly TrunkAddress[]): void {
+  /** The addresses that the trunk's names have now, as far as they have answered. */
+  located(addresses: readonly TrunkAddress[], isWhole: boolean): void {
     this.#addresses = addresses;
+    this.#isWhole = isWhole;
     this.#identify();
   }
 
@@ -417,7 +419,7 @@ export class TrunkLine implements TimerTarget {
   #identify(): void {
     this.#source = sourceOf(this.#registration);
     const registered = this.#source === undefined ? [] : [this.#source];
-    this.#ports.identification.setAddresses(this.#trunk, [...this.#addresses, ...registered]);
+    this.#ports.identification.setAddresses(this.#trunk, [...this.#addresses, ...registered], this.#isWhole);
   }
 
   #whyFull(tenant: Tenant | undefined, capacity: Capacity): string {

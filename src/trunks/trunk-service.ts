@@ -146,8 +146,8 @@ export class TrunkService implements TimerTarget {
     this.#watch = new AddressWatch({
       scheduler,
       locator,
-      onAddresses: (trunk, addresses, areNew) => {
-        this.#lines.get(trunk.id)?.located(addresses);
+      onAddresses: (trunk, addresses, areNew, isWhole) => {
+        this.#lines.get(trunk.id)?.located(addresses, isWhole);
         if (areNew) this.#coincidences.located(trunk);
       },
       onProblem: (trunk, error) => log.warn('trunk-not-located', { trunk: trunk.name, error }),
@@ -468,7 +468,7 @@ export class TrunkService implements TimerTarget {
     if (enabled && hasNames(line.trunk)) this.#watch.watch(line.trunk);
     else {
       this.#watch.forget(id);
-      line.located([]);
+      line.located([], true);
     }
   }
 

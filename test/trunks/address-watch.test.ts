@@ -122,3 +122,24 @@ test('a name is looked up again every 30 s, an address never: it leads nowhere e
   watch.end();
   expect(asked.filter((host) => host === '192.0.2.8')).toHaveLength(1);
 });
+
+test('addresses are told as each name answers, and whether all of them have', async () => {
+  const slow = Promise.withResolvers<LocatedTarget[]>();
+  const told: [readonly string[], boolean][] = [];
+  const watch = new AddressWatch({
+    scheduler: new VirtualScheduler(),
+    locator: { locate: ({ host }: LocateQuery) => (host === 'slow.test' ? slow.promise : at('192.0.2.7')) },
+    onAddresses: (_trunk, addresses, _areNew, isWhole) => told.push([addresses.map(({ address }) => address), isWhole]),
+    onProblem: () => {},
+  });
+  const [trunk] = trunksAt('quick.test');
+  watch.watch({ ...trunk, outboundProxy: { host: 'slow.test' } } as never);
+  slow.resolve(at('192.0.2.8'));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(told).toEqual([
+    [[], false],
+    [['192.0.2.7'], false],
+    [['192.0.2.7', '192.0.2.8'], true],
+  ]);
+  watch.end();
+});

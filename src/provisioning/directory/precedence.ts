@@ -44,7 +44,7 @@ const MAX_LEFT = 64;
 export class Precedence {
   readonly #clock: Clock;
   readonly #claims = new Map<string, Map<string, Held>>();
-  /** Trunks whose names have resolved in this life. */
+  /** Trunks all of whose names have resolved in this life. */
   readonly #answered = new Set<string>();
   #listener: ClaimListener | undefined;
   #startMs: number;
@@ -79,8 +79,12 @@ export class Precedence {
     }
   }
 
-  /** The addresses that a trunk's names resolve to now; none: nobody has asked. */
-  located(trunk: Trunk, addresses: readonly string[]): void {
+  /**
+   * The addresses that a trunk's names resolve to now; none: nobody has asked.
+   *
+   * @param isWhole every name has answered; until then one that others were faster than makes nobody come later
+   */
+  located(trunk: Trunk, addresses: readonly string[], isWhole = true): void {
     // Most trunks are written with their address and never claim one.
     if (addresses.length === 0 && !this.#claims.has(trunk.id)) return;
     const held = this.#heldBy(trunk.id);
@@ -88,7 +92,7 @@ export class Precedence {
     this.#forgetLeft(trunk.id, held, nowMs);
     for (const [address, claim] of held) if (!addresses.includes(address)) claim.leftMs ??= nowMs;
     const isFound = !this.#answered.has(trunk.id) && nowMs - this.#startMs < SETTLING_MS;
-    if (addresses.length > 0) this.#answered.add(trunk.id);
+    if (addresses.length > 0 && isWhole) this.#answered.add(trunk.id);
     let since: number | undefined;
     for (const address of addresses) {
       const before = held.get(address);

@@ -76,6 +76,16 @@ test('what trunks are found to have at the start is equally old: who was provisi
   expect(first(OTHER)).toBe('acme');
 });
 
+test('what a name is found to have at the start is as old though others of its trunk were answered before it', () => {
+  const { clock, precedence, directory, located, first } = start();
+  const globex = directory.trunk(String(idOf('globex'))) ?? expect.unreachable();
+  located('acme', ADDRESS);
+  precedence.located(globex, [OTHER], false);
+  clock.advance(9_000);
+  located('globex', OTHER, ADDRESS);
+  expect(first()).toBe('globex');
+});
+
 test('a trunk whose name resolves to nothing at first has an address since it was found, not since there is the trunk', () => {
   const { clock, located, first } = start();
   located('globex');
