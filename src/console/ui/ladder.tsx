@@ -123,7 +123,7 @@ function Row({ message, lanes, sinceMs, isRepeated: again, isChosen, onChoose }:
           ))}
         </span>
         <span
-          class={`ladder-arrow ladder-${toneOf(status)}`}
+          class={`ladder-arrow tone-${toneOf(status)}`}
           data-way={to > from ? 'right' : 'left'}
           data-again={again}
           style={{ '--left': left + 2, '--right': right + 3, '--span': right - left + 1 }}
@@ -140,7 +140,7 @@ function Row({ message, lanes, sinceMs, isRepeated: again, isChosen, onChoose }:
 }
 
 function toneOf(status: number | undefined): string {
-  if (status === undefined) return 'request';
+  if (status === undefined) return 'accent';
   if (status < 200) return 'info';
   if (status < 300) return 'good';
   return status < 400 ? 'warn' : 'bad';

@@ -6,7 +6,7 @@ const ICONS = { info: 'info', good: 'good', warn: 'warn', bad: 'warn' } as const
 
 export function Note({ kind, children }: { readonly kind: Kind; readonly children: ComponentChildren }) {
   return (
-    <div class={`note note-${kind}`}>
+    <div class={`note tone-${kind}`}>
       <Icon name={ICONS[kind]} />
       <div class="grow break">{children}</div>
     </div>

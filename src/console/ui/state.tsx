@@ -5,7 +5,7 @@ type Tone = 'good' | 'warn' | 'bad' | 'info' | 'none';
 
 /** A state is a word; its colour only repeats it. */
 export function State({ tone, children }: { readonly tone: Tone; readonly children: ComponentChildren }) {
-  return <span class={`state state-${tone}`}>{children}</span>;
+  return <span class={`state tone-${tone}`}>{children}</span>;
 }
 
 const TRUNK_TONES: Readonly<Record<string, Tone>> = {
