@@ -13,7 +13,7 @@ import type { Access, Across, AnswerSchema } from './context.ts';
 import { OPERATIONS, type OperationRow } from './operation-table.ts';
 
 type Tables = typeof OPERATIONS;
-type OperationId = { [Tag in keyof Tables]: keyof Tables[Tag] }[keyof Tables];
+export type OperationId = { [Tag in keyof Tables]: keyof Tables[Tag] }[keyof Tables];
 
 const ROWS: ReadonlyMap<string, OperationRow> = new Map(
   Object.entries(OPERATIONS).flatMap(([tag, operations]) =>

@@ -1,13 +1,9 @@
 /** What each operation of the HTTP interface does beyond its summary, by operationId. Every operation has an entry. */
-const ITEMS = {
-  Extension: ['extension', 'extensions', 'a phone, or whoever signs in with its number and password'],
-  Group: ['group', 'groups', 'extensions that outbound rules name together'],
-  Service: ['service', 'services', 'a ring group, queue, IVR or meeting with its own number and caller ID'],
-  OutboundRule: ['outbound rule', 'outbound-rules', 'which numbers leave over which trunks'],
-  InboundRule: ['inbound rule', 'inbound-rules', 'where calls to a DID go'],
-} as const;
+import { COLLECTIONS } from './collection.ts';
+import type { OperationId } from './operation.ts';
+import { itemOperations } from './operation-table.ts';
 
-const DESCRIPTIONS: Record<string, string> = {
+const DESCRIPTIONS: Readonly<Record<OperationId, string>> = {
   getHealth: 'For a supervisor: answers while the process works, whatever its store and trunks do.',
   getReadiness: 'For a load balancer. `reasons` says why no new calls are taken, or what is degraded while they are.',
   getMetrics: 'In the text format of Prometheus. `api.metricsAccess` decides who may read it.',
@@ -147,34 +143,37 @@ const DESCRIPTIONS: Record<string, string> = {
     "Takes what `applyProvisioning` takes and refuses what it refuses, but changes nothing. The latest outbound calls are played again by the live call's own rules, as things are provisioned and as they would be: each with its own time, and with its trunks up or down as they were. A tenant admin sees its own calls. What a provisioning file owns may be asked about.",
 };
 
+/** What each kind of items is that a tenant owns. */
+const KINDS: Record<string, string> = {
+  Extension: 'a phone, or whoever signs in with its number and password',
+  Group: 'extensions that outbound rules name together',
+  Service: 'a ring group, queue, IVR or meeting with its own number and caller ID',
+  OutboundRule: 'which numbers leave over which trunks',
+  InboundRule: 'where calls to a DID go',
+};
+
+const OF_ITEMS = COLLECTIONS.flatMap((collection) => {
+  const { idSuffix, segment, singular } = collection;
+  const rows = itemOperations(collection);
+  const what = KINDS[idSuffix];
+  return Object.entries({
+    [rows.list.id]: `A page of the tenant's ${segment}: ${what}.`,
+    [rows.get.id]: `One ${singular}: ${what}. The \`ETag\` is for \`If-Match\`.`,
+    [rows.create.id]: `Adds one ${singular}: ${what}. 409 when there is one already.`,
+    [rows.put.id]:
+      `Writes the whole ${singular}; a secret that is left out stays. \`If-None-Match: *\` only creates, \`If-Match\` guards against a change in between.`,
+    [rows.change.id]:
+      `One patch for many ${segment}, or the deletion of many, as one change: all or nothing, or with \`onFault\` \`skip\` those against which nothing speaks. The answer says for each of the others why not.`,
+    [rows.patch.id]: `Merges the fields that are given into the ${singular}, then checks the whole.`,
+    [rows.delete.id]: `Removes the ${singular}. 409 names what still refers to it.`,
+  });
+});
+
+const ALL: ReadonlyMap<string, string> = new Map([...Object.entries(DESCRIPTIONS), ...OF_ITEMS]);
+
 /** The description of an operation. @throws when it has none: a route was added without one. */
 export function describeOperation(operationId: string): string {
-  const found = DESCRIPTIONS[operationId] ?? describeItem(operationId);
+  const found = ALL.get(operationId);
   if (found === undefined) throw new Error(`operation ${operationId} has no description in operations.ts`);
   return found;
-}
-
-function describeItem(operationId: string): string | undefined {
-  const [, verb, kind] =
-    /^(list|get|create|put|patch|delete|change)(Extension|Group|Service|OutboundRule|InboundRule)s?$/.exec(
-      operationId,
-    ) ?? [];
-  if (kind === undefined) return undefined;
-  const [singular, segment, what] = ITEMS[kind as keyof typeof ITEMS];
-  switch (verb) {
-    case 'list':
-      return `A page of the tenant's ${segment}: ${what}.`;
-    case 'get':
-      return `One ${singular}: ${what}. The \`ETag\` is for \`If-Match\`.`;
-    case 'create':
-      return `Adds one ${singular}: ${what}. 409 when there is one already.`;
-    case 'put':
-      return `Writes the whole ${singular}; a secret that is left out stays. \`If-None-Match: *\` only creates, \`If-Match\` guards against a change in between.`;
-    case 'change':
-      return `One patch for many ${segment}, or the deletion of many, as one change: all or nothing, or with \`onFault\` \`skip\` those against which nothing speaks. The answer says for each of the others why not.`;
-    case 'patch':
-      return `Merges the fields that are given into the ${singular}, then checks the whole.`;
-    default:
-      return `Removes the ${singular}. 409 names what still refers to it.`;
-  }
 }

@@ -51,29 +51,21 @@ function readCalls(metrics: Metrics, engine: Engine): void {
   metrics.readCounters('tandem_transactions_total', 'SIP transactions, by event', 'event', () => ({
     ...transactions.counters,
   }));
-  metrics.readCounters('tandem_transactions_refused_total', 'Requests refused (503), by the limit', 'limit', () => {
-    const { places, placesOfAddress, memory, memoryOfAddress } = transactions.shortages;
-    return { places, places_of_address: placesOfAddress, memory, memory_of_address: memoryOfAddress };
-  });
+  metrics.readCounters('tandem_transactions_refused_total', 'Requests refused (503), by the limit', 'limit', () =>
+    inSnakeCase(transactions.shortages),
+  );
   metrics.readGauges('tandem_transactions_fill', 'How full each limit of transactions is: 1 is full', 'limit', () => ({
     ...transactions.fill,
   }));
-  metrics.readCounters('tandem_contact_tokens_total', 'Contacts that carry their call, by event', 'event', () => {
-    const { sealed, tooLong, tooLarge, opened, forged, unread, rebuilt, elsewhere, over, refused } =
-      engine.contacts.counters;
-    return {
-      sealed,
-      too_long: tooLong,
-      too_large: tooLarge,
-      opened,
-      forged,
-      unread,
-      rebuilt,
-      elsewhere,
-      over,
-      refused,
-    };
-  });
+  metrics.readCounters('tandem_contact_tokens_total', 'Contacts that carry their call, by event', 'event', () =>
+    inSnakeCase({ ...engine.contacts.counters }),
+  );
+}
+
+/** Counts under the names that labels have. */
+function inSnakeCase(counts: Readonly<Record<string, number>>): Record<string, number> {
+  const label = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return Object.fromEntries(Object.entries(counts).map(([name, count]) => [label(name), count]));
 }
 
 function readStore(metrics: Metrics, stores: Stores, problems: () => readonly string[]): void {
