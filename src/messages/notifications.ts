@@ -46,7 +46,8 @@ export class Notifications {
   /** The answer to Meta when it is given the webhook's address: the challenge, or undefined when the token is not ours. */
   verify(trunkId: string, token: string): boolean {
     const number = this.#options.numberOf(trunkId);
-    return number !== undefined && isSameText(token, number.settings.verifyToken);
+    const isRight = isSameText(token, number?.settings.verifyToken ?? '');
+    return number !== undefined && isRight;
   }
 
   /** Whether what is posted for a trunk would be taken; undefined: there is no such trunk. */
@@ -56,7 +57,11 @@ export class Notifications {
     signature: string | undefined,
   ): Promise<NotificationOutcome | undefined> {
     const number = this.#options.numberOf(trunkId);
-    if (number === undefined) return undefined;
+    if (number === undefined) {
+      // It takes as long as for one that there is.
+      isSigned(body, signature, '');
+      return undefined;
+    }
     const outcome = await this.#notified(number, body, signature);
     if (outcome !== 'taken') this.#options.watcher.onNotification(trunkId, outcome);
     return outcome;

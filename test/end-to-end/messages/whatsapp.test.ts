@@ -185,8 +185,8 @@ describe('what users write', () => {
 
   test('with a wrong signature, or none, is refused, and nothing is kept', async () => {
     const body = JSON.stringify({ object: 'whatsapp_business_account', entry: [] });
-    const post = (signature: string | undefined) =>
-      fetch(`${engine.apiAddress}/hooks/whatsapp/7`, {
+    const post = (signature: string | undefined, trunk = '7') =>
+      fetch(`${engine.apiAddress}/hooks/whatsapp/${trunk}`, {
         method: 'POST',
         headers: signature === undefined ? {} : { 'x-hub-signature-256': signature },
         body,
@@ -196,6 +196,7 @@ describe('what users write', () => {
     expect(await post(sign('another-secret'))).toBe(401);
     expect(await post(sign('app-secret', `${body} `))).toBe(401);
     expect(await post('sha256=zz')).toBe(401);
+    for (const secret of ['app-secret', '']) expect(await post(sign(secret), '8'), 'no such trunk').toBe(401);
     expect(await post(sign('app-secret'))).toBe(200);
   });
 
