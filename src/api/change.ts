@@ -19,7 +19,7 @@ import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { hideOthers, maySeeTenant, maySeeTrunk } from './access.ts';
 import { type ApiContext, identityOf } from './context.ts';
 import { entityTag, withoutSecrets } from './documents.ts';
-import { endAccess } from './former-tenant.ts';
+import { endAccess, endAccessLater } from './former-tenant.ts';
 import { ownerOf } from './owner-turns.ts';
 import { requireRoom } from './places-per-tenant.ts';
 import { ApiProblem, notNow, unavailable } from './problem.ts';
@@ -79,7 +79,7 @@ export function applyChange<P extends PlannedChange>(
     const { deleteTenants = [] } = planned.change;
     // They are deleted, whatever is left: it ends before one of them is made again.
     await endAccess(context, identity, deleteTenants).catch((error: Error) =>
-      context.log.error('access-not-ended', { tenants: deleteTenants, error: error.message }),
+      endAccessLater(context, identity, deleteTenants, error),
     );
     return planned;
   });

@@ -1,9 +1,11 @@
 import { defined } from '../base/defined.ts';
+import { tenantIn } from '../provisioning/directory/places.ts';
 import { changeRecord } from './change-record.ts';
 import type { ApiContext } from './context.ts';
 import type { Identity } from './tokens.ts';
 
 type Context = Pick<ApiContext, 'audit' | 'sessions' | 'tokens' | 'users' | 'webhooks'>;
+const AGAIN_MS = 10_000;
 type OfTenant = (record: { readonly tenant?: string }) => boolean;
 type Told = (resource: string, tenant: string | undefined) => void;
 
@@ -23,6 +25,24 @@ export async function endAccess(context: Context, { actor }: Identity, tenants: 
   for (const end of [endTokens, endUsers, endSessions, endWebhooks])
     await end(context, ({ tenant }) => names.has(tenant), told).catch((failure: unknown) => failures.push(failure));
   if (failures.length > 0) throw failures[0];
+}
+
+/**
+ * Says so, and tries again until it is done: a provisioning file, which is asked for nothing, may give the name as well. Once somebody has it
+ * there is nothing left to do: what is there then may be that one's.
+ */
+export function endAccessLater(
+  context: Context & Pick<ApiContext, 'log' | 'provisioning'>,
+  identity: Identity,
+  tenants: readonly string[],
+  { message }: Error,
+): void {
+  context.log.error('access-not-ended', { tenants, error: message });
+  setTimeout(() => {
+    const { state } = context.provisioning.current();
+    const left = tenants.filter((name) => tenantIn(state, name) === undefined);
+    endAccess(context, identity, left).catch((error: Error) => endAccessLater(context, identity, left, error));
+  }, AGAIN_MS).unref();
 }
 
 function endTokens({ tokens }: Context, isOfTenant: OfTenant, told: Told): Promise<void> {

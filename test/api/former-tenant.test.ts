@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest';
 import { StoreAwayError } from '../../src/base/errors.ts';
 import { type LogFields, silentLog } from '../../src/base/log.ts';
 import { ask, startTestApi, type TestApi } from './kit.ts';
@@ -146,4 +146,40 @@ test('a user whose password is still being hashed when its tenant is deleted is 
   await begun;
   expect((await system('DELETE', '/api/v1/tenants/gone')).status).toBe(204);
   expect([(await making).status, world.userStore.records.size]).toEqual([404, 0]);
+});
+
+test('what the store did not take is tried again, until it is done or somebody has the name', async () => {
+  const inTenSeconds: (() => void)[] = [];
+  const { setTimeout: later } = globalThis;
+  const spy = vi.spyOn(globalThis, 'setTimeout').mockImplementation(((run: () => void, ms: number) => {
+    if (ms !== 10_000) return later(run, ms);
+    inTenSeconds.push(run);
+    return { unref() {} };
+  }) as typeof setTimeout);
+  onTestFinished(() => spy.mockRestore());
+  const replace = world.userStore.replace.bind(world.userStore);
+  const kim = { id: 'kim', role: 'tenant-admin', tenant: 'gone', password: PASSWORD };
+  await system('POST', '/api/v1/tenants', GONE);
+  await system('POST', '/api/v1/users', kim);
+  world.userStore.replace = () => Promise.reject(new StoreAwayError('it is away'));
+  expect((await system('DELETE', '/api/v1/tenants/gone')).status).toBe(204);
+  const tryAgain = async () => {
+    inTenSeconds.shift()?.();
+    await setImmediate();
+  };
+  await tryAgain();
+  expect([logged.length, inTenSeconds.length, world.userStore.records.has('kim')]).toEqual([2, 1, true]);
+  world.userStore.replace = replace;
+  await tryAgain();
+  expect([logged.length, inTenSeconds.length, world.userStore.records.has('kim')]).toEqual([2, 0, false]);
+  // Of a name that somebody has by then nothing ends.
+  await system('POST', '/api/v1/tenants', GONE);
+  await system('POST', '/api/v1/users', kim);
+  world.userStore.replace = () => Promise.reject(new StoreAwayError('it is away'));
+  await system('DELETE', '/api/v1/tenants/gone');
+  world.userStore.replace = replace;
+  await system('POST', '/api/v1/tenants', GONE);
+  await system('POST', '/api/v1/users', kim);
+  await tryAgain();
+  expect([inTenSeconds.length, world.userStore.records.has('kim')]).toEqual([0, true]);
 });
