@@ -7,20 +7,24 @@ import type { Log } from '../base/log.ts';
 
 const MINUTE_MS = 60_000;
 /**
- * One that is met again by each call of some kind stays below it on most nodes, and costs these calls alone. More say that what
- * everything goes by is broken; a new process, which has the calls and registrations back in a moment, is better then.
+ * Exceptions. One that is met again by each call of some kind stays below it on most nodes, and costs these calls alone. More say that what
+ * everything goes by, the timers or the sockets, is broken; a new process, which has the calls and registrations back in a moment, is better
+ * then. Promises leave nothing half done: however many fail, whoever makes them fail ends nobody's calls.
  */
 const MOST_A_MINUTE = 100;
 
-/** Writes them to the log and counts them, and the process goes on, until it is called back. With too many in a minute the process ends. */
+/** Writes them to the log and counts them, and the process goes on, until it is called back. With too many exceptions in a minute it ends. */
 export function outlive(what: 'uncaughtException' | 'unhandledRejection', log: Log, count?: () => void): () => void {
   let sinceMs = performance.now();
   let met = 0;
   const onDefect = (error: unknown) => {
     count?.();
     const stack = stackOf(error);
-    if (what === 'uncaughtException') log.error('uncaught-error', { stack });
-    else log.error('unhandled-rejection', { stack });
+    if (what === 'unhandledRejection') {
+      log.error('unhandled-rejection', { stack });
+      return;
+    }
+    log.error('uncaught-error', { stack });
     const nowMs = performance.now();
     if (nowMs - sinceMs >= MINUTE_MS) [sinceMs, met] = [nowMs, 0];
     met++;

@@ -49,6 +49,11 @@ test('a promise that fails and that nobody waits for is logged and counted, and 
   expect(stdout).toBe('unhandled-rejection Error: nobody waits\nunhandled-rejection no error\ngoes on 2\n');
 });
 
+test('promises that fail end no process, however many there are', async () => {
+  const rejects = 'for (let met = 0; met < 1000; met++) Promise.reject(new Error("a bug"));';
+  expect((await run(rejects, 'unhandledRejection', 1000)).stdout).toMatch(/goes on 1000\n$/);
+});
+
 test.each([
   ['uncaughtException', 'stop(); setTimeout(fail, 1, undefined);'],
   ['unhandledRejection', `stop(); ${REJECTS}`],
@@ -56,7 +61,7 @@ test.each([
   await expect(run(meets, what)).rejects.toMatchObject({ code: 1, stdout: '' });
 });
 
-test('more than a hundred within a minute end the process and say why; a hundred, or later ones, do not', async () => {
+test('more than a hundred exceptions within a minute end the process and say why; a hundred, or later ones, do not', async () => {
   const met = (count: number) => `for (let met = 0; met < ${count}; met++) setImmediate(fail, undefined);`;
   const { stdout } = await run(met(100), undefined, 100);
   expect(stdout).toMatch(/goes on 100\n$/);
