@@ -23,8 +23,8 @@ export class Carrier {
     party.onMessage = (message, from) => this.#serve(message, from);
   }
 
-  static async open(address = '127.0.0.1'): Promise<Carrier> {
-    return new Carrier(await UdpParty.open(address));
+  static async open(address = '127.0.0.1', port = 0): Promise<Carrier> {
+    return new Carrier(await UdpParty.open(address, port));
   }
 
   get port(): number {

@@ -31,9 +31,9 @@ export class UdpParty {
     });
   }
 
-  static async open(address: string): Promise<UdpParty> {
+  static async open(address: string, port = 0): Promise<UdpParty> {
     const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
-    socket.bind(0, address);
+    socket.bind(port, address);
     await once(socket, 'listening');
     return new UdpParty(socket);
   }

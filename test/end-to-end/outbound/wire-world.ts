@@ -2,6 +2,7 @@ import { provisioningSchema } from '../../../src/provisioning/trunk-settings/sch
 import type { NodeSettingsInput } from '../../../src/settings/node-schema.ts';
 import { startDnsServer } from '../../kit/dns-server.ts';
 import { startEngine, type TestEngine } from '../../kit/engine.ts';
+import { freePort } from '../../kit/free-port.ts';
 import { TEST_WORKERS } from '../../kit/test-workers.ts';
 import type { TenantInput, TrunkInput } from '../../outbound/world.ts';
 import { Carrier } from './carrier.ts';
@@ -19,7 +20,7 @@ export interface World extends TestEngine {
   readonly phone: Phone;
   readonly carrier: Carrier;
   readonly proxy: Carrier;
-  /** One more carrier; whoever asks for it closes it. */
+  /** One more carrier, on a port that is free over TCP as well; whoever asks for it closes it. */
   spareCarrier(): Promise<Carrier>;
   /** An INVITE with the public ports of the listeners in it: of workers each says a port of its own, which they cannot be told to say otherwise. */
   asPublic(text: string): string;
@@ -60,7 +61,7 @@ export async function startWorld({ host, settings = {} }: WorldOptions = {}): Pr
     carrier,
     proxy,
     asPublic,
-    spareCarrier: () => Carrier.open(host),
+    spareCarrier: async () => Carrier.open(host, await freePort(host)),
     hold: (tenants, trunks) => hold(engine, tenants, trunks),
     async stop() {
       await engine.stop();
