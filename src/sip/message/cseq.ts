@@ -11,7 +11,10 @@ export interface CSeq {
 let methodStart = 0;
 let methodEnd = 0;
 
-/** Reads the CSeq value `text[from, to)`. The sequence number MUST be less than 2**31 (RFC 3261 §8.1.1.5); methods are case-sensitive (§7.1), but here a known one in other letters can only be meant. Throws PeerError SIP_PEER_CSEQ. */
+/**
+ * Reads the CSeq value `text[from, to)`. Methods are case-sensitive (RFC 3261 §7.1), but here a known one in other letters can only be meant.
+ * DEVIATION: §8.1.1.5 wants a sequence number below 2**31; some gateways draw all of 32 bits. Throws PeerError SIP_PEER_CSEQ.
+ */
 export function parseCSeq(text: string, from = 0, to = text.length): CSeq {
   const sequence = locate(text, from, to);
   if (methodEnd !== trimEnd(text, from, to)) throw broken(text.slice(from, to), 'more than a method after the number');
@@ -39,7 +42,7 @@ function locate(text: string, from: number, to: number): number {
   let index = start;
   while (index < end && text.charCodeAt(index) >= 0x30 && text.charCodeAt(index) <= 0x39) index++;
   const sequence = decimalAt(text, start, index);
-  if (sequence < 0 || sequence >= 2 ** 31) throw broken(text.slice(start, end), 'no sequence number below 2**31');
+  if (sequence < 0 || sequence >= 2 ** 32) throw broken(text.slice(start, end), 'no sequence number below 2**32');
   methodStart = skipSpace(text, index, end);
   methodEnd = methodStart;
   while (methodEnd < end && isTokenCode(text.charCodeAt(methodEnd))) methodEnd++;

@@ -180,7 +180,7 @@ export class LingeringRequests<F extends Channel> {
     let at = shelf.first(callId, mergeHashBeside(request));
     for (; at !== NONE; at = shelf.next(callId, at)) {
       const isSame =
-        shelf.number(at, SEQUENCE) === sequence &&
+        shelf.number(at, SEQUENCE) === (sequence | 0) &&
         shelf.hasText(at, MERGE_TAG, request.fromTag() ?? '') &&
         shelf.hasText(at, MERGE_METHOD, request.method);
       if (isSame) return true;

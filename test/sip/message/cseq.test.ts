@@ -7,6 +7,7 @@ describeField('CSeq (RFC 3261 §20.16, §8.1.1.5)', {
     ['4711 INVITE', { sequence: 4711, method: 'INVITE' }],
     ['0009\t INVITE', { sequence: 9, method: 'INVITE' }],
     ['2147483647 ACK', { sequence: 2_147_483_647 }],
+    ['4294967295 INVITE', { sequence: 4_294_967_295 }],
     // Case-sensitive; of the registry's own nothing else can be meant.
     ['1 invite', { method: 'INVITE' }, '1 INVITE'],
     ['1 Options', { method: 'OPTIONS' }, '1 OPTIONS'],
@@ -18,7 +19,7 @@ describeField('CSeq (RFC 3261 §20.16, §8.1.1.5)', {
     'INVITE',
     '1INVITE',
     '-1 INVITE',
-    '2147483648 INVITE',
+    '4294967296 INVITE',
     '36893488147419103232 REGISTER',
     '1.5 INVITE',
     '1 IN VITE',

@@ -28,7 +28,7 @@ export function parseRAck(text: string): RAck {
   const rseq = decimalAt(text, 0, firstEnd);
   const sequence = decimalAt(text, secondStart, secondEnd);
   const spaced = secondStart > firstEnd && methodStart > secondEnd;
-  if (!spaced || rseq < 0 || rseq > LARGEST || sequence < 0 || sequence >= 2 ** 31 || !isToken(text, methodStart, end))
+  if (!spaced || rseq < 0 || rseq > LARGEST || sequence < 0 || sequence > LARGEST || !isToken(text, methodStart, end))
     throw malformed('RAck', text);
   return { rseq, sequence, method: knownMethod(text.slice(methodStart, end)) };
 }

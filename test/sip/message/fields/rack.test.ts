@@ -25,7 +25,7 @@ describeField('RAck (RFC 3262 §7.2)', {
     '',
     '1',
     '1 2',
-    '1 2147483648 INVITE',
+    '1 4294967296 INVITE',
     '1 1 IN VITE',
     'a 1 INVITE',
     '1 -1 INVITE',
