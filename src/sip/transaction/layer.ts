@@ -398,16 +398,17 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       : new NonInviteServerTransaction(this, request, flow);
   }
 
-  /** What is known of a request, as if its method were `method` (§17.2.3, §9.2). An ACK or CANCEL may be wrong about its CSeq. */
+  /** What is known of a request, as if its method were `method` (§17.2.3, §9.2). An ACK or CANCEL with a wrong CSeq means its Call-ID's latest. */
   #find(request: SipRequest, method: string): KnownRequest<F> | undefined {
     const { host, port } = request.topVia();
     const key = serverKey(request, method);
     const mark = copyMark(request);
     const kept = this.#servers.find(key, host, port, method, mark);
     if (kept !== undefined) return kept;
-    const likely = method === request.method ? undefined : this.#servers.find(key, host, port, method);
-    if (likely !== undefined || !this.mayKnow(fnv1a(key))) return likely;
-    return this.#lingeringRequests.find(key, mark, method, host, port);
+    const known = this.mayKnow(fnv1a(key)) ? this.#lingeringRequests.find(key, mark, method, host, port) : undefined;
+    if (known !== undefined || method === request.method) return known;
+    const likely = this.#servers.find(key, host, port, method);
+    return likely?.request.callId() === request.callId() ? likely : undefined;
   }
 
   #forget(server: ServerTransactionBase<F>): void {

@@ -48,7 +48,7 @@ describe('matching requests to server transactions (§17.2.3)', () => {
     },
   );
 
-  test('one branch for several requests: CANCEL and ACK find their INVITE, and with a wrong CSeq the latest', () => {
+  test('one branch for several requests: CANCEL and ACK find their INVITE, and with a wrong CSeq the latest of their Call-ID', () => {
     const world = new World();
     for (const callId of ['a', 'b', 'c']) world.receive(makeInvite({ callId }));
     const [first, second, third] = world.requests;
@@ -58,6 +58,35 @@ describe('matching requests to server transactions (§17.2.3)', () => {
     expect([first, second, third].map((each) => each?.state)).toEqual(['proceeding', 'completed', 'completed']);
     world.receive(makeRequest('ACK', { callId: 'b', toTag: second?.localTag ?? '' }));
     expect([second, third].map((each) => each?.state)).toEqual(['confirmed', 'completed']);
+  });
+
+  describe('one branch for life, and of the call before a record is left', () => {
+    function next() {
+      const world = new World();
+      world.receive(makeInvite({ callId: 'a' }));
+      const before = world.server;
+      before.reply(200);
+      before.release();
+      world.receive(makeInvite({ callId: 'b' }));
+      return { world, before, ringing: world.server };
+    }
+
+    test.each([
+      ['that call', 'a', 314159, '200'],
+      ['that call, with a wrong CSeq', 'a', 999, '481'],
+      ['a call that nobody knows', 'z', 314159, '481'],
+    ])('a late CANCEL of %s ends no other', (_, callId, sequence, answer) => {
+      const { world, ringing } = next();
+      world.receive(makeRequest('CANCEL', { callId, sequence }));
+      expect([ringing.state, world.channel.kinds.at(-1)]).toEqual(['proceeding', answer]);
+    });
+
+    test('the ACK of its 2xx is not taken for that of another call’s refusal', () => {
+      const { world, before, ringing } = next();
+      ringing.reply(486);
+      world.receive(makeRequest('ACK', { callId: 'a', toTag: before.localTag }));
+      expect([ringing.state, world.acks.length]).toEqual(['completed', 1]);
+    });
   });
 
   test('without the magic cookie: Request-URI, tags, Call-ID, CSeq and top Via decide (RFC 2543)', () => {
@@ -348,7 +377,7 @@ describe('limits', () => {
       world.receive(makeInvite({ branch: `z9hG4bK${index}`, callId: `${index}` }), index < 6 ? world.channel : other);
     expect(world.requests).toHaveLength(8);
     world.receive(makeRequest('BYE', { branch: 'z9hG4bKbye', toTag: 'x' }));
-    world.receive(makeRequest('CANCEL', { branch: 'z9hG4bK5' }));
+    world.receive(makeRequest('CANCEL', { branch: 'z9hG4bK5', callId: '5' }));
     expect(world.requests.at(-1)?.request.method).toBe('BYE');
     expect(world.channel.kinds).toEqual(['200', '487']);
     // Of the CANCEL, which has its answer, a record is left.
