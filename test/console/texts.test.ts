@@ -65,6 +65,19 @@ describe('the catalogues', () => {
     expect(reasons.filter((reason) => !(`ready.${reason}` in en))).toEqual([]);
   });
 
+  test('have a name for each step of a decision', () => {
+    const sources = ['outbound', 'engine/explain'].flatMap((folder) => {
+      const path = join(import.meta.dirname, '../../src', folder);
+      const files = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+      return files.map((file) => readFileSync(join(path, file), 'utf8'));
+    });
+    const steps = sources.flatMap((source) =>
+      Array.from(source.matchAll(/(?:\bstep: |^ {2}name: |\btold\(|^ {4}\[)'([a-z-]+)'/gm), ([, step = '']) => step),
+    );
+    expect(steps).toEqual(expect.arrayContaining(['guards', 'signing', 'rule-terms', 'caller-name']));
+    expect(steps.filter((step) => !(`why.${step}` in en))).toEqual([]);
+  });
+
   test('are translated: a longer text is not the same in both', () => {
     const same = Object.entries(en).filter(
       ([key, text]) =>

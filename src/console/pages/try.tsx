@@ -127,6 +127,7 @@ function Told({ explanation: { refusal, rule, steps, routes, skipped, legs = [] 
               {route.refusal.status} {route.refusal.reason}
             </Note>
           )}
+          <Steps steps={route.steps} />
           <div class="split">
             <Invite text={route.invite} />
             <div class="stack">
@@ -134,8 +135,8 @@ function Told({ explanation: { refusal, rule, steps, routes, skipped, legs = [] 
               <ul class="stack-small">
                 {route.candidates.map(({ source, value, verdict, reason }) => (
                   <li key={source + reason}>
-                    <State tone={verdict === 'taken' ? 'good' : 'none'}>{t(`try.${verdict}`)}</State> {source}{' '}
-                    <span class="mono">{value}</span>
+                    <State tone={verdict === 'taken' ? 'good' : 'none'}>{t(`try.${verdict}`)}</State>{' '}
+                    {reasonInWords(source)} <span class="mono">{value}</span>
                     <span class="table-sub break">{reasonInWords(reason)}</span>
                   </li>
                 ))}

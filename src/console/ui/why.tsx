@@ -36,6 +36,7 @@ export function Why({ explanation }: { readonly explanation: Explanation }) {
         {routes.map((route) => (
           <div class="stack" key={route.trunk.id}>
             <h3>{t('try.route', { trunk: route.trunk.name })}</h3>
+            <Steps steps={route.steps} />
             <Invite text={route.invite} />
             <Reasons fields={route.fields} />
           </div>

@@ -340,7 +340,7 @@ describe.skipIf(peersSkipped)(`${EXTENSIONS} extensions, ${TRUNKS} trunks and ${
     await page.getByText('inbound rule "direct" matches').waitFor();
     await page.locator('.ladder-row', { hasText: 'INVITE' }).first().click();
     const message = page.getByRole('region', { name: 'The chosen message' });
-    await message.getByText('Called number read: to.user: 14155550101').waitFor();
+    await message.getByText('Called number: to.user: 14155550101').waitFor();
     await message.getByText(/Caller’s number read: from\.user: 1415666/).waitFor();
     expect(await accessibilityFaults(page)).toEqual([]);
     // What is not there says so, and leads back.

@@ -5,6 +5,10 @@
  */
 export const reasons: Readonly<Record<string, string>> = {
   extension: 'Nebenstelle',
+  app: 'App',
+  route: 'Weg',
+  'outbound-rule': 'ausgehende Regel',
+  company: 'Firma',
   forward: 'Weiterleitung',
   transfer: 'Übergabe',
   overflow: 'Überlauf',
