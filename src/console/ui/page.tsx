@@ -13,7 +13,10 @@ interface PageProps {
   readonly children: ComponentChildren;
 }
 
-/** A page's head and body. Its heading takes the focus when it is opened, so that screen readers say where one is. */
+/**
+ * A page's head and body. Its heading takes the focus when it is opened, so that screen readers say where one is, and when what had the
+ * focus is gone, such as the row that was deleted: else a keyboard would begin anew at the menu.
+ */
 export function Page({ title, text, actions, up, children }: PageProps) {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
@@ -21,6 +24,20 @@ export function Page({ title, text, actions, up, children }: PageProps) {
   }, [title]);
   useEffect(() => {
     if (document.activeElement === document.body) heading.current?.focus();
+    let last: EventTarget | null = null;
+    const onFocus = ({ target }: FocusEvent) => {
+      last = target;
+    };
+    const observer = new MutationObserver(() => {
+      if (!(last instanceof Element) || last.isConnected || document.activeElement !== document.body) return;
+      heading.current?.focus({ preventScroll: true });
+    });
+    document.addEventListener('focusin', onFocus);
+    observer.observe(document.body, { childList: true, subtree: true });
+    return () => {
+      document.removeEventListener('focusin', onFocus);
+      observer.disconnect();
+    };
   }, []);
   return (
     <>

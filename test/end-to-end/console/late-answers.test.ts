@@ -154,6 +154,18 @@ describe.skipIf(peersSkipped)('an answer that takes its time', () => {
     expect(faults).toEqual([]);
   }, 180_000);
 
+  test('the focus is not lost with the row that it was in', async () => {
+    const { page, faults } = await world.signedIn({ id: 'uma', role: 'system-admin' });
+    await world.signedIn({ id: 'vic', role: 'system-admin' });
+    await page.goto(`${world.url}/console/users`);
+    const row = page.getByRole('row').filter({ hasText: 'vic' });
+    await row.getByRole('button', { name: 'Delete' }).press('Enter');
+    await page.locator('dialog').getByRole('button', { name: 'Delete' }).press('Enter');
+    await countOf(row).toBe(0);
+    await expect.poll(() => page.evaluate('document.activeElement.tagName')).toBe('H1');
+    expect(faults).toEqual([]);
+  }, 180_000);
+
   test('why a trunk is not asked again is said', async () => {
     const { page, faults } = await world.signedIn({ id: 'tom', role: 'system-admin' });
     const { id } = carrierTrunk(5998);
