@@ -8,7 +8,7 @@ const LIVE =
   /^(stir(\..+)?|log\.level|provisioning(Mode)?|mediaRelays(\[\d+\]\.\w+)?|(listen\[\d+\]|api)\.(certificate|key))$/;
 
 /**
- * Sorts the settings that differ from those of the start.
+ * Sorts the settings that differ from those of the start, or from those that were in force: what is as at the start again has changed too.
  *
  * @param listening what is listened on now; where it has as many listeners as `next` names, one for one.
  */
@@ -16,14 +16,20 @@ export function settingsReport(
   started: NodeSettings,
   next: NodeSettings,
   listening: readonly Listen[] = started.listen,
+  before: NodeSettings = started,
 ): ReloadReport {
   const isFollowed = listening.length === next.listen.length;
   const changed = differences({ ...started, listen: isFollowed ? listening : started.listen }, next);
-  const opened = isFollowed && !isDeepStrictEqual(started.listen.map(listenerId), listening.map(listenerId));
+  const ids = listening.map(listenerId);
+  const opened = isFollowed && [started, before].some(({ listen }) => !isDeepStrictEqual(listen.map(listenerId), ids));
   return {
-    applied: [...(opened ? ['listen'] : []), ...changed.filter((path) => LIVE.test(path))],
-    needsRestart: changed.filter((path) => !LIVE.test(path)),
+    applied: [...(opened ? ['listen'] : []), ...new Set([...changed, ...differences(before, next)].filter(isLive))],
+    needsRestart: changed.filter((path) => !isLive(path)),
   };
+}
+
+function isLive(path: string): boolean {
+  return LIVE.test(path);
 }
 
 /** `api.port`, `listen[0].host`, `webhooks` (a list of another length is one change). */

@@ -62,8 +62,9 @@ export class Reloads {
   }
 
   async #readAgain(): Promise<ReloadReport> {
-    const { started, engine, provisioner, transports, records, audit, log } = this.#options;
+    const { started, inForce, engine, provisioner, transports, records, audit, log } = this.#options;
     const next = await this.#options.read();
+    const before = { ...inForce.settings, listen: [...engine.listeners.inForce] };
     // What may be refused comes first.
     const renewCertificates = engine.readCertificates(next);
     const { tls } = apiTls(next);
@@ -75,7 +76,7 @@ export class Reloads {
     await transports.apply();
     if (listeners.removed > 0) this.#tellStranded(listeners.transports);
     engine.stir.apply(next.stir, stir);
-    const { applied, needsRestart } = settingsReport(started, next, engine.listeners.inForce);
+    const { applied, needsRestart } = settingsReport(started, next, engine.listeners.inForce, before);
     renewCertificates();
     if (tls !== undefined) this.#options.renewHttp(tls);
     log.setLevel(logLevel(next));

@@ -46,6 +46,16 @@ test('media relays, in force at once', () => {
   expect(settingsReport(relays(), relays(1, 1))).toEqual({ applied: ['mediaRelays'], needsRestart: [] });
 });
 
+test('what is as at the start again has changed too', () => {
+  const started = settings();
+  const listen = [{ transport: 'tcp', host: '127.0.0.1', port: 5080 }];
+  const before = settings({ listen, log: { level: 'debug' }, mediaRelays: [{ url: 'udp://192.0.2.1:2223' }] });
+  expect(settingsReport(started, started, started.listen, before)).toEqual({
+    applied: ['listen', 'log.level', 'mediaRelays'],
+    needsRestart: [],
+  });
+});
+
 test('listeners that a reload has opened or left are in force; what has changed of one that stayed waits', () => {
   const [one, two] = [
     { transport: 'udp', host: '127.0.0.1', port: 5060, name: 'main' },
