@@ -11,7 +11,9 @@ describe('the bundle of the console', () => {
   let files: Map<string, string>;
   beforeAll(() => {
     const bundle = mkdtempSync(join(tmpdir(), 'tandem-bundle-'));
-    execFileSync(process.execPath, ['src/console/build.ts', bundle], { cwd: project });
+    // As `npm ci` makes it: this process says of itself that it is a test, and the bundle would be made to be debugged.
+    const { NODE_ENV: _, ...env } = process.env;
+    execFileSync(process.execPath, ['src/console/build.ts', bundle], { cwd: project, env });
     const names = ['index.html', ...readdirSync(join(bundle, 'assets')).map((name) => `assets/${name}`)];
     files = new Map(names.map((name) => [name, readFileSync(join(bundle, name), 'utf8')]));
     rmSync(bundle, { recursive: true });
