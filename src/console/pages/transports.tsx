@@ -5,7 +5,7 @@ import { isSystemAdmin, mayChange } from '../client/session.ts';
 import type { Document, ListenerView, ReloadReport } from '../client/types.ts';
 import { useQuery } from '../client/use-query.ts';
 import { navigate } from '../router.tsx';
-import { number, t } from '../text/index.ts';
+import { inWords, number, t } from '../text/index.ts';
 import { Button, ButtonLink } from '../ui/button.tsx';
 import { Confirm } from '../ui/dialog.tsx';
 import { FaultSummary, useWork } from '../ui/form.tsx';
@@ -178,7 +178,7 @@ const COLUMNS: readonly Column<ListenerView>[] = [
         <State tone={problem === undefined ? 'good' : 'bad'}>
           {t(problem === undefined ? 'transports.open' : 'transports.faulty')}
         </State>
-        <span class="table-sub break">{problem ?? managedBy ?? t('transports.here')}</span>
+        <span class="table-sub break">{(problem && inWords(problem)) ?? managedBy ?? t('transports.here')}</span>
       </>
     ),
   },

@@ -3,7 +3,7 @@ import { webhooks } from '../client/resources.ts';
 import { isSystemAdmin, mayChange } from '../client/session.ts';
 import { strongPassword } from '../client/strong-password.ts';
 import type { WebhookTestOutcome, WebhookView } from '../client/types.ts';
-import { known, number, t } from '../text/index.ts';
+import { foundInWords, known, number, t } from '../text/index.ts';
 import { Button } from '../ui/button.tsx';
 import { TenantChoice } from '../ui/choices.tsx';
 import { Confirm, Dialog, DialogActions } from '../ui/dialog.tsx';
@@ -148,7 +148,7 @@ function Outcome({ status, error }: { readonly status?: number | undefined; read
   if (status === undefined)
     return (
       <span class="break">
-        <State tone="bad">{t('webhooks.unanswered')}</State> {error}
+        <State tone="bad">{t('webhooks.unanswered')}</State> {error && foundInWords(error)}
       </span>
     );
   return <State tone={isTaken(status) ? 'good' : 'bad'}>{t('webhooks.answered', { status })}</State>;
@@ -311,7 +311,7 @@ function Tested({ outcome }: { readonly outcome: WebhookTestOutcome }) {
   if (status === undefined)
     return (
       <Note kind="bad">
-        {t('webhooks.unanswered')} {error}
+        {t('webhooks.unanswered')} {error && foundInWords(error)}
       </Note>
     );
   return isTaken(status) ? (

@@ -2,7 +2,7 @@
 import { records } from '../../client/resources.ts';
 import type { CallRecord } from '../../client/types.ts';
 import { useQuery } from '../../client/use-query.ts';
-import { clock, exactTime, known, number, reasonInWords, type TextKey, t } from '../../text/index.ts';
+import { clock, exactTime, foundInWords, known, number, reasonInWords, type TextKey, t } from '../../text/index.ts';
 import { Fact } from '../../ui/facts.tsx';
 import { Page } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
@@ -110,7 +110,9 @@ const ATTEMPT_COLUMNS: readonly Column<Attempt>[] = [
     cell: ({ status, reason, cause }) => (
       <>
         <State tone={status !== undefined && status < 300 ? 'good' : 'warn'}>{status ?? '—'}</State>
-        <span class="table-sub break">{[reason, cause].filter((part) => part !== undefined).join(' · ')}</span>
+        <span class="table-sub break">
+          {[reason && foundInWords(reason), cause].filter((part) => part !== undefined).join(' · ')}
+        </span>
       </>
     ),
   },

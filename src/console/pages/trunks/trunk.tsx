@@ -145,7 +145,7 @@ function StatusCard({
       </dl>
       {alarms.map(({ code, message }) => (
         <Note kind="warn" key={code + message}>
-          <strong>{t('trunk.alarms')}</strong> {message}
+          <strong>{t('trunk.alarms')}</strong> {foundInWords(message)}
         </Note>
       ))}
       <FaultSummary faults={faults} title={t('trunk.notRetried')} />

@@ -374,6 +374,30 @@ export const faults: Readonly<Record<string, string>> = {
   'makes more than {most} points': 'ergibt mehr als {most} Punkte',
   'names more than {most}': 'nennt mehr als {most}',
   'must contain a digit': 'muss eine Ziffer enthalten',
+  '{reason}; none was opened': '{reason}; keiner wurde geöffnet',
+  'it cannot be kept: {reason}': 'er kann nicht behalten werden: {reason}',
+  'the removal cannot be kept: {reason}': 'die Entfernung kann nicht behalten werden: {reason}',
+  '{name} is in the configuration of this node: take it out of `listen` in {file} and reload':
+    '{name} steht in der Konfiguration der Anlage: nehmen Sie ihn dort aus `listen` in {file}, und lassen Sie neu einlesen',
+  'the {most} workers of this node share its ports from their start: change `listen` in {file} and restart it':
+    'die {most} Worker dieser Anlage teilen sich ihre Ports vom Start an: ändern Sie `listen` in {file}, und starten Sie neu',
+  'workers share their ports from the start: name it in `listen`':
+    'Worker teilen sich ihre Ports vom Start an: nennen Sie ihn in `listen`',
+  '{reason}; repair or remove the file, and restart the node':
+    '{reason}; reparieren oder entfernen Sie die Datei, und starten Sie die Anlage neu',
+  '{name} is used by {kind} {trunks}: give them another transport or listener first':
+    '{name} wird {kind} {trunks} benutzt: dort ist zuerst ein anderer Transport oder Listener zu wählen',
+  'the trunk': 'vom Trunk',
+  'the trunks': 'von den Trunks',
+  'there is already a transport "{id}"': 'es gibt schon einen Transport „{id}“',
+  '{host} port {port} is already listened on by "{id}"': 'auf {host} Port {port} hört schon „{id}“',
+  'there is no certificate "{name}"': 'es gibt kein Zertifikat „{name}“',
+  '"{name}" belongs to a tenant: it must be the system\'s':
+    '„{name}“ gehört einem Mandanten: es muss eines des Systems sein',
+  '"{name}" signs calls: it must have use: tls': '„{name}“ signiert Anrufe: es muss für TLS sein',
+  '"{name}" has ended: renew it first': '„{name}“ ist abgelaufen: erneuern Sie es zuerst',
+  '"{id}" of the configuration file has its name or address':
+    '„{id}“ aus der Konfigurationsdatei hat seinen Namen oder seine Adresse',
   'transport {id} is done and not there': 'der Transport {id} ist fertig und nicht da',
   'must be an IP address of this machine, or 0.0.0.0 or :: for all':
     'muss eine IP-Adresse dieser Maschine sein, oder 0.0.0.0 oder :: für alle',

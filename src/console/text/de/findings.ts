@@ -14,6 +14,18 @@ export const findings: Readonly<Record<string, string>> = {
   'not asked: keep-alive is off': 'nicht gefragt: Keep-alive ist aus',
   'not located yet': 'noch nicht gefunden',
   'no target': 'kein Ziel',
+  'no capacity': 'kein Platz',
+  'not sendable': 'nicht zu senden',
+  'the node has ended': 'der Knoten ist beendet',
+  'by the DNS another trunk is of the same provider, and holds numbers of {kind} for another tenant; whoever had the address first keeps the calls':
+    'nach dem DNS ist ein anderer Trunk vom selben Anbieter und hat Nummern aus {kind} für einen anderen Mandanten; wer die Adresse zuerst hatte, behält die Anrufe',
+  'a pool of this one': 'einem Bereich von diesem',
+  'egress: {address} is no address': 'egress: {address} ist keine Adresse',
+  'egress: {address} port {port} is this engine itself': 'egress: {address} Port {port} ist diese Anlage selbst',
+  "egress: {address} is not a public address ({kind}); {setting} of the node's configuration can admit it":
+    'egress: {address} ist keine öffentliche Adresse ({kind}); {setting} in der Konfiguration der Anlage kann sie zulassen',
+  '{text} is no address and no network': '{text} ist weder Adresse noch Netz',
+  'a metadata service': 'ein Metadaten-Dienst',
   'there is no target': 'es gibt kein Ziel',
   'options.listener: there is no {transport} listener "{name}" on this node':
     'options.listener: diese Anlage hat keinen Listener „{name}“ für {transport}',
