@@ -1,13 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { MOST_KEYS } from '../../src/api/bulk-keys.ts';
-import { ask, startTestApi, type TestApi } from './kit.ts';
+import { ask } from './kit.ts';
+import { apiOfAll } from './served.ts';
 
-let world: TestApi;
+const world = apiOfAll();
 let undo: () => void;
-beforeAll(async () => {
-  world = await startTestApi();
-});
-afterAll(() => world.close());
 beforeEach(() => {
   undo?.();
   undo = world.provisioning.snapshot();

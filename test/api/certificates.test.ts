@@ -1,18 +1,17 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { StirCertificate } from '../kit/stir/authority.ts';
 import { ANY_NUMBER, LONG, sharedAuthority, signer } from '../kit/stir/signed.ts';
-import { ask, startTestApi, type TestApi } from './kit.ts';
+import { ask } from './kit.ts';
+import { apiOfAll } from './served.ts';
 
 const URL = '/api/v1/certificates';
 const certificate = signer('acme-stir', { owner: 'acme', x5u: 'https://certs.example.com/stir/acme-stir.pem' });
-let world: TestApi;
+const world = apiOfAll();
 let back: () => void;
 
-beforeAll(async () => {
-  world = await startTestApi();
+beforeAll(() => {
   back = world.provisioning.snapshot();
 });
-afterAll(() => world.close());
 
 const send = (who: 'system' | 'acme' | 'bolt', method: string, path: string, body?: object) =>
   ask(world, world.tokens[who], method, path, body);

@@ -1,12 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ask, CANARY, startTestApi, type TestApi } from './kit.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { ask, CANARY } from './kit.ts';
+import { apiOfAll } from './served.ts';
 
-let world: TestApi;
+const world = apiOfAll();
 let undo: () => void;
-beforeAll(async () => {
-  world = await startTestApi();
-});
-afterAll(() => world.close());
 beforeEach(() => {
   undo?.();
   undo = world.provisioning.snapshot();

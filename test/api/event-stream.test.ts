@@ -1,13 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { startTestApi, type TestApi } from './kit.ts';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { apiOfEach } from './served.ts';
 
-let world: TestApi;
+const world = apiOfEach();
 let url: string;
 beforeEach(async () => {
-  world = await startTestApi();
   url = await world.api.listen('127.0.0.1', 0);
 });
-afterEach(() => world.close());
 
 const makeAdminToken = () => newToken({ role: 'system-admin' });
 const makeToken = (tenant: string) => newToken({ role: 'tenant-admin', tenant });

@@ -1,11 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ask, startTestApi, type TestApi } from './kit.ts';
+import { describe, expect, test } from 'vitest';
+import { ask } from './kit.ts';
+import { apiOfAll } from './served.ts';
 
-let world: TestApi;
-beforeAll(async () => {
-  world = await startTestApi();
-});
-afterAll(() => world.close());
+const world = apiOfAll();
 
 const plan = (resource: string, body: object | null, token = world.tokens.acme) =>
   ask(world, token, 'POST', '/api/v1/plan/change', { resource, body });

@@ -1,14 +1,11 @@
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { derivedTrunkId } from '../../src/provisioning/trunk-settings/effective.ts';
 import { TestAuthority } from '../kit/certificates.ts';
-import { ask, CANARY, startTestApi, type TestApi } from './kit.ts';
+import { ask, CANARY } from './kit.ts';
+import { apiOfEach } from './served.ts';
 
-let world: TestApi;
-beforeEach(async () => {
-  world = await startTestApi();
-});
-afterEach(() => world.close());
+const world = apiOfEach();
 
 const EXTENSION = '/api/v1/tenants/acme/extensions/101';
 

@@ -1,14 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { ReloadReport } from '../../src/api/index.ts';
 import { SettingsError, UnavailableError } from '../../src/base/errors.ts';
-import { ask, startTestApi, type TestApi } from './kit.ts';
+import { ask } from './kit.ts';
+import { apiOfAll } from './served.ts';
 
-let world: TestApi;
+const world = apiOfAll({ reload: async () => outcome() });
 let outcome: () => ReloadReport;
-beforeAll(async () => {
-  world = await startTestApi({ reload: async () => outcome() });
-});
-afterAll(() => world.close());
 
 const reload = (headers?: Record<string, string>) =>
   ask(world, world.tokens.system, 'POST', '/api/v1/reload', undefined, headers);

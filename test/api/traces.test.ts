@@ -1,13 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Identity } from '../../src/api/tokens.ts';
 import { tracedId } from '../../src/api/traces.ts';
-import { ask, startTestApi, type TestApi } from './kit.ts';
+import { ask } from './kit.ts';
+import { apiOfEach } from './served.ts';
 
-let world: TestApi;
-beforeEach(async () => {
-  world = await startTestApi();
-});
-afterEach(() => world.close());
+const world = apiOfEach();
 
 function record(text: string, sent: boolean, remoteAddress = '192.0.2.10'): void {
   const flow = { transport: 'udp', localAddress: '127.0.0.1', localPort: 5060, remoteAddress, remotePort: 5080 };

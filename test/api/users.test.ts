@@ -1,16 +1,13 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { totpCode } from '../../src/api/totp.ts';
-import { type Answer, ask, startTestApi, type TestApi } from './kit.ts';
+import { type Answer, ask } from './kit.ts';
+import { apiOfEach } from './served.ts';
 
 const PASSWORD = 'correct horse battery';
 const ADMIN = { id: 'pat', role: 'system-admin', password: PASSWORD };
 const OWN = { 'sec-fetch-site': 'same-origin' };
 
-let world: TestApi;
-beforeEach(async () => {
-  world = await startTestApi();
-});
-afterEach(() => world.close());
+const world = apiOfEach();
 
 const system = (method: string, url: string, body?: unknown) => ask(world, world.tokens.system, method, url, body);
 

@@ -1,25 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { validateFiles } from '../../src/settings/load.ts';
-import { startTestApi, type TestApi } from '../api/kit.ts';
 import { signer } from '../kit/stir/signed.ts';
-import { envOf, folder, run } from './kit.ts';
+import { folder, run, served } from './kit.ts';
 
 const x5u = 'https://certs.example.com/stir/acme-stir.pem';
 const acme = signer('acme-stir', { owner: 'acme', x5u });
 const key = acme.key ?? '';
 const secret = key.split('\n')[1] ?? '';
-let world: TestApi;
-let env: Record<string, string>;
+const { world, env } = served();
 let path: string;
 
 beforeAll(async () => {
-  world = await startTestApi();
-  env = await envOf(world);
   path = folder({ 'chain.pem': acme.chain, 'key.pem': key });
 });
-afterAll(() => world.close());
 
 const files = (...names: string[]) => names.map((name) => join(path, name));
 

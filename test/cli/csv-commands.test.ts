@@ -1,14 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { CANARY, startTestApi, type TestApi } from '../api/kit.ts';
-import { envOf, folder, run } from './kit.ts';
+import { expect, test } from 'vitest';
+import { CANARY } from '../api/kit.ts';
+import { folder, run, served } from './kit.ts';
 
-let world: TestApi;
-let env: Record<string, string>;
-beforeAll(async () => {
-  world = await startTestApi();
-  env = await envOf(world);
-});
-afterAll(() => world.close());
+const { env } = served();
 
 const file = (text: string) => `${folder({ 'list.csv': text })}/list.csv`;
 

@@ -1,14 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApi, type TestApi } from '../api/kit.ts';
-import { envOf, run } from './kit.ts';
+import { expect, test } from 'vitest';
+import { run, served } from './kit.ts';
 
-let world: TestApi;
-let env: Record<string, string>;
-beforeAll(async () => {
-  world = await startTestApi();
-  env = await envOf(world);
-});
-afterAll(() => world.close());
+const { env } = served();
 
 test('doctor: each finding on a line, what to do below it, exit code 1 when anything has failed', async () => {
   const { code, out } = await run(['doctor', '100'], { env });

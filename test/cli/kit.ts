@@ -1,8 +1,10 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { beforeAll } from 'vitest';
 import { runCli, type Terminal } from '../../src/cli/tandem.ts';
 import type { TestApi } from '../api/kit.ts';
+import { apiOfAll } from '../api/served.ts';
 
 export interface Run {
   readonly code: number;
@@ -57,4 +59,12 @@ export function folder(files: Record<string, string>): string {
   const path = mkdtempSync(join(tmpdir(), 'tandem-'));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
   return path;
+}
+
+/** An interface for all tests of a file, and what finds and opens it. */
+export function served(as: keyof TestApi['tokens'] = 'system') {
+  const world = apiOfAll();
+  const env: Record<string, string> = {};
+  beforeAll(async () => void Object.assign(env, await envOf(world, world.tokens[as])));
+  return { world, env };
 }

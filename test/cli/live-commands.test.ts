@@ -1,14 +1,12 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApi, type TestApi } from '../api/kit.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { apiOfAll } from '../api/served.ts';
 import { run } from './kit.ts';
 
-let world: TestApi;
+const world = apiOfAll();
 let url: string;
 beforeAll(async () => {
-  world = await startTestApi();
   url = await world.api.listen('127.0.0.1', 0);
 });
-afterAll(() => world.close());
 
 const rows = async (token: string) => {
   const { out } = await run(['tenants'], { env: { TANDEM_URL: url, TANDEM_TOKEN: token } });

@@ -1,15 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApi, type TestApi } from '../api/kit.ts';
-import { envOf, run } from './kit.ts';
+import { expect, test } from 'vitest';
+import { run, served } from './kit.ts';
 
-let world: TestApi;
-let env: Record<string, string>;
-
-beforeAll(async () => {
-  world = await startTestApi();
-  env = await envOf(world, world.tokens.acme);
-});
-afterAll(() => world.close());
+const { env } = served('acme');
 
 test('messages: listed for the own tenant, shown, with --json as the API has them', async () => {
   const listed = await run(['messages'], { env });

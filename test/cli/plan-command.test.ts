@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApi, type TestApi } from '../api/kit.ts';
-import { envOf, folder, run } from './kit.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { folder, run, served } from './kit.ts';
 
-let world: TestApi;
-let env: Record<string, string>;
+const { world, env } = served();
 let file: string;
 beforeAll(async () => {
-  world = await startTestApi();
-  env = await envOf(world);
   file = `${folder({ 'new.yaml': 'tenants: [{ name: cork, domain: cork.example.com }]' })}/new.yaml`;
 });
-afterAll(() => world.close());
 
 test('shows each call that would leave differently: where it goes, the fields with their reason', async () => {
   const call = { at: '2026-11-18T12:00:00.000Z', tenant: 'acme', caller: '101', dialled: '9\u001b[2J44' };

@@ -1,12 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { nodeView, startTestApi, type TestApi } from '../api/kit.ts';
-import { envOf, run } from './kit.ts';
+import { beforeAll, expect, test } from 'vitest';
+import { nodeView, startTestApi } from '../api/kit.ts';
+import { envOf, run, served } from './kit.ts';
 
-let world: TestApi;
-let env: Record<string, string>;
+const { world, env } = served();
 beforeAll(async () => {
-  world = await startTestApi();
-  env = await envOf(world);
   world.engine.statuses.set('100', {
     trunkId: '100',
     name: 'carrier',
@@ -17,7 +14,6 @@ beforeAll(async () => {
     activeCalls: 0,
   });
 });
-afterAll(() => world.close());
 
 test('status: readiness, counts, and the trunks that are in trouble with their reason', async () => {
   const { code, out } = await run(['status'], { env });

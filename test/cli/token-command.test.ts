@@ -1,14 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApi, type TestApi } from '../api/kit.ts';
-import { envOf, run } from './kit.ts';
+import { expect, test } from 'vitest';
+import { run, served } from './kit.ts';
 
-let world: TestApi;
-let env: Record<string, string>;
-beforeAll(async () => {
-  world = await startTestApi();
-  env = await envOf(world);
-});
-afterAll(() => world.close());
+const { env } = served();
 
 test('token: made, used, listed without itself, revoked', async () => {
   const made = await run(

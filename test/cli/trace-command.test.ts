@@ -1,17 +1,17 @@
 import { existsSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startTestApi, type TestApi } from '../api/kit.ts';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { startTestApi } from '../api/kit.ts';
+import { apiOfAll } from '../api/served.ts';
 import { envOf, run } from './kit.ts';
 
 process.env['TZ'] = 'UTC';
 
 describe('tandem trace', () => {
-  let world: TestApi;
+  const world = apiOfAll();
   let env: Record<string, string>;
   beforeAll(async () => {
-    world = await startTestApi();
     env = await envOf(world);
     const flow = {
       transport: 'udp',
@@ -28,7 +28,6 @@ describe('tandem trace', () => {
     world.engine.sipTrace.record(`SIP/2.0 404 Not \u001b[2JFound\r\n${head('one')}`, true, flow);
     world.engine.sipTrace.record('OPTIONS sip:x SIP/2.0\r\nCall-ID: two\r\nCSeq: 1 OPTIONS\r\n\r\n', true, flow);
   });
-  afterAll(() => world.close());
 
   test('without a Call-ID: the latest messages in a table; a peer’s text is shown, not obeyed', async () => {
     const { code, out } = await run(['trace'], { env });

@@ -1,15 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApi, type TestApi } from '../api/kit.ts';
-import { envOf, run } from './kit.ts';
+import { expect, test } from 'vitest';
+import { run, served } from './kit.ts';
 
-let world: TestApi;
-let env: Record<string, string>;
-
-beforeAll(async () => {
-  world = await startTestApi();
-  env = await envOf(world);
-});
-afterAll(() => world.close());
+const { env } = served();
 
 const ADD = ['transports', 'add', 'carrier', '--transport', 'tcp', '--host', '127.0.0.1', '--port'];
 

@@ -1,15 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestApi, type TestApi } from '../api/kit.ts';
-import { envOf, run } from './kit.ts';
+import { expect, test } from 'vitest';
+import { run, served } from './kit.ts';
 
 const PASSWORD = 'correct horse battery';
-let world: TestApi;
-let env: Record<string, string>;
-beforeAll(async () => {
-  world = await startTestApi();
-  env = await envOf(world);
-});
-afterAll(() => world.close());
+const { world, env } = served();
 
 const signIn = async (password: string) => {
   const answer = await world.app.inject({

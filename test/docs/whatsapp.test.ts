@@ -1,26 +1,24 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { loadProvisioning } from '../../src/settings/load.ts';
-import { startTestApi, type TestApi } from '../api/kit.ts';
+import { apiOfAll } from '../api/served.ts';
 import { folder, run } from '../cli/kit.ts';
 
 /** docs/whatsapp.md, step by step, as a tenant admin follows it; what is asked of Meta is left out. */
 const GUIDE = readFileSync('docs/whatsapp.md', 'utf8');
 const COMMANDS = [...GUIDE.matchAll(/^( *)```sh\n([\s\S]*?)```/gm)].map(([, , text = '']) => text.trim());
 
-let world: TestApi;
+const world = apiOfAll();
 let env: Record<string, string>;
 let address: string;
 /** Of the trunk, once it is made; the guide says 7. */
 let id = '7';
 
 beforeAll(async () => {
-  world = await startTestApi();
   address = await world.api.listen('127.0.0.1', 0);
   env = { TANDEM_URL: address, TANDEM_TOKEN: world.tokens.acme };
 });
-afterAll(() => world.close());
 
 /** A curl command of the guide, with what it says. */
 async function curl(
