@@ -76,9 +76,11 @@ export class Observation implements EngineObserver {
     this.#options.metrics.countCallStarted(record.facts.direction);
     const { sessionId } = record.facts;
     if (sessionId !== undefined) {
-      this.#options.recentCalls.link(record.id, sessionId);
       this.#placing.set(sessionId, record);
-      if (this.#refused?.facts.sessionId === sessionId) record.sent = sentFacts(this.#refused, undefined);
+      if (this.#refused?.facts.sessionId === sessionId) {
+        this.#options.recentCalls.link(record.id, sessionId);
+        record.sent = sentFacts(this.#refused, undefined);
+      }
       this.#refused = undefined;
     }
     this.#publishCall(record, 'started');
@@ -172,8 +174,8 @@ export class Observation implements EngineObserver {
   // Trunks and admission
 
   onRoute(route: RouteDraft | RouteRefusal, plan: OutboundPlan): void {
-    this.#options.recentCalls.remember(plan);
     const record = this.#placing.get(plan.facts.sessionId);
+    this.#options.recentCalls.remember(plan, record?.id);
     if (record !== undefined) record.sent = sentFacts(plan, route.kind === 'draft' ? route : undefined);
     if (route.kind === 'draft' && route.signing !== undefined)
       this.#options.metrics.countSigned(route.signing.attestation ?? 'div');
@@ -197,8 +199,8 @@ export class Observation implements EngineObserver {
   }
 
   onOutboundRefused(plan: OutboundPlan, refusal: Refusal): void {
-    this.#options.recentCalls.remember(plan, refusal);
     const record = this.#placing.get(plan.facts.sessionId);
+    this.#options.recentCalls.remember(plan, record?.id, refusal);
     if (record === undefined) this.#refused = plan;
     else record.sent = sentFacts(plan, undefined);
   }

@@ -1,4 +1,3 @@
-import { Latest } from '../../base/latest.ts';
 import { RingParts } from '../../base/ring-parts.ts';
 import { TextRing } from '../../base/text-ring.ts';
 import {
@@ -56,24 +55,26 @@ export class RecentCalls {
   #latest: Surroundings | undefined = undefined;
   /** Those that are known by their call's id, in the order in which they came to be. */
   readonly #byCall = new Map<string, Place>();
-  /** Ids of calls by sessions that were not remembered yet. */
-  readonly #unplaced: Latest<string, string>;
 
   constructor(capacity = MAX_CALLS) {
     const mostOctets = Math.max(capacity * MOST_OCTETS_A_CALL, LEAST_OCTETS);
     this.#parts = new RingParts(capacity, mostOctets);
     this.#first = new CallRing(capacity, mostOctets);
     this.#further = new CallRing(capacity, mostOctets);
-    this.#unplaced = new Latest(capacity);
   }
 
-  /** `refusal` is that of a guard, when one refused what the pipeline had let pass. Remembered again, a call keeps its place. */
-  remember(plan: OutboundPlan, refusal?: Refusal): void {
+  /**
+   * Remembered again, a call keeps its place.
+   * @param callId undefined: its call has not begun, see {@link link}
+   * @param refusal that of a guard, when one refused what the pipeline had let pass
+   */
+  remember(plan: OutboundPlan, callId?: string, refusal?: Refusal): void {
     const { facts } = plan;
     const place = this.#bySession.get(facts.sessionId) ?? this.#newPlace(facts);
     place.facts = this.#kept(place, place.facts, packedFacts(plan, refusal));
     place.invite = this.#kept(place, place.invite, facts.request.text);
     place.request = facts.request.text === '' ? facts.request : undefined;
+    if (callId !== undefined && place.callId === undefined) this.#name(place, callId);
   }
 
   /** Number of a text of a call that may be kept already, under this number. */
@@ -87,10 +88,10 @@ export class RecentCalls {
     return added;
   }
 
+  /** The call of a session that was remembered before it has begun. */
   link(callId: string, sessionId: string): void {
     const place = this.#bySession.get(sessionId);
-    if (place === undefined) this.#unplaced.set(sessionId, callId);
-    else this.#name(place, callId);
+    if (place !== undefined) this.#name(place, callId);
   }
 
   #name(place: Place, callId: string): void {
@@ -131,8 +132,6 @@ export class RecentCalls {
       newer: undefined,
     };
     this.#bySession.set(sessionId, place);
-    const callId = this.#unplaced.get(sessionId);
-    if (callId !== undefined) this.#name(place, callId);
     const gone = ring.add(place);
     if (gone !== undefined) this.#forget(gone);
     return place;

@@ -71,7 +71,7 @@ test('a call is kept with the directory that it was placed by, and a caller that
 test('remembered again, a call is what it was the last time', () => {
   const calls = new RecentCalls(2);
   const plan = planOf('a');
-  calls.remember(plan, { status: 403, reason: 'No', code: 'no' });
+  calls.remember(plan, undefined, { status: 403, reason: 'No', code: 'no' });
   calls.link('call', 'a');
   expect(calls.get('call')?.refusal?.code).toBe('no');
   for (let index = 0; index < 100; index++) calls.remember(plan);
@@ -131,9 +131,8 @@ test.each([
     const { facts, ...plan } = planOutbound(factsOf({ tenants, tenant, trunks: [] }));
     for (let index = 0; index < count; index++) {
       const sessionId = `${tenant} ${index}`;
-      calls.link(sessionId, sessionId);
       const request = { ...facts.request, text: facts.request.text.padEnd(padded, `${index} `) };
-      calls.remember({ ...plan, facts: { ...facts, request, sessionId } });
+      calls.remember({ ...plan, facts: { ...facts, request, sessionId } }, sessionId);
     }
   };
   place('globex', 5, 0);
