@@ -171,8 +171,10 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
   /** Where to reach an address-of-record from here now, best first. One binding per phone: of several flows the best (RFC 5626 §7). */
   bindings(aor: string): Binding<Flow>[] {
-    const reachable = this.#live(aor).filter(isReachable);
-    // One or none, nearly always: no list is made of the list.
+    const live = this.#live(aor);
+    if (live.length === 0) return [];
+    const reachable = live.filter(isReachable);
+    // One, nearly always: no list is made of the list.
     return reachable.length < 2 ? reachable : firstOfPhones(reachable);
   }
 
@@ -335,8 +337,11 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
   #live(aor: string): readonly Binding<Flow>[] {
     this.#restoration.catchUp(aor);
+    return this.#lasting(this.#table.get(aor));
+  }
+
+  #lasting(bindings: readonly Binding<Flow>[]): readonly Binding<Flow>[] {
     const nowMs = this.#scheduler.nowMs();
-    const bindings = this.#table.get(aor);
     for (const { expiresAtMs } of bindings)
       if (expiresAtMs <= nowMs) return bindings.filter((binding) => binding.expiresAtMs > nowMs);
     return bindings;
@@ -344,8 +349,9 @@ export class Registrar<Flow extends RegistrarFlow = RegistrarFlow> {
 
   /** Those that last, for who changes the list: what has expired and is not swept yet ends here, or nobody would be told of it. */
   #settled(aor: string): readonly Binding<Flow>[] {
-    const live = this.#live(aor);
+    this.#restoration.catchUp(aor);
     const bindings = this.#table.get(aor);
+    const live = this.#lasting(bindings);
     if (live === bindings) return live;
     this.#table.replace(aor, live);
     for (const binding of bindings) if (!live.includes(binding)) this.#expired(binding);
