@@ -17,8 +17,9 @@ export function digestLength(algorithm: DigestAlgorithm): number {
  * (RFC 7616 §3.3). Undefined for anything else, the `-sess` forms included.
  */
 export function parseDigestAlgorithm(value: string | undefined): DigestAlgorithm | undefined {
-  switch (value?.toLowerCase()) {
-    case undefined:
+  // As nearly all write it: a copy in lower case is made even where nothing changes.
+  if (value === undefined || value === 'MD5') return 'MD5';
+  switch (value.toLowerCase()) {
     case '':
     case 'md5':
       return 'MD5';

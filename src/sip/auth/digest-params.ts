@@ -35,7 +35,8 @@ export function parseDigest(value: string): DigestParams | undefined {
 
 /** True when a value is of the Digest scheme, well-formed or not; schemes compare case-insensitively (RFC 3261 §7.3.1). */
 export function isDigestScheme(value: string): boolean {
-  return value.length > 7 && isSpace(value.charCodeAt(6)) && value.slice(0, 6).toLowerCase() === 'digest';
+  if (value.length <= 7 || !isSpace(value.charCodeAt(6))) return false;
+  return value.startsWith('Digest') || value.slice(0, 6).toLowerCase() === 'digest';
 }
 
 /**

@@ -313,12 +313,11 @@ export class DigestServer {
     if (values.length > MAX_CREDENTIALS) return 'malformed';
     let malformed = false;
     let first: DigestParams | undefined;
-    const lowerRealm = realm.toLowerCase();
     for (const value of values) {
       const params = this.read(value);
       if (params === undefined) malformed ||= isDigestScheme(value);
       // DEVIATION: a client that writes the domain in other letters is of this realm all the same.
-      else if (params.realm !== undefined && textFromOctets(params.realm).toLowerCase() === lowerRealm) {
+      else if (params.realm !== undefined && isSameRealm(params.realm, realm)) {
         if (values.length === 1) return params;
         const { nonce = '' } = params;
         const isFresh = this.#nonces.check(nonce, source, realm) === 'fresh';
@@ -363,7 +362,7 @@ export class DigestServer {
 
   /** RFC 8760 §2.6 item 8 tolerates a client without qop. We do when told to, since what it answers is bound to nothing but its nonce. */
   #readQop({ qop: value = '', nc, cnonce }: DigestParams, policy: DigestPolicy): Qop | undefined | 'no-qop' | 'qop' {
-    const qop = value.trim().toLowerCase();
+    const qop = value === 'auth' ? value : value.trim().toLowerCase();
     // Some repeat the qop that was offered and know nothing of it: without count and client nonce, or with empty ones, the response is that of RFC 2069.
     const isOld = qop === '' || ((nc ?? '') === '' && (cnonce ?? '') === '');
     if (isOld) return policy.legacy ? undefined : 'no-qop';
@@ -417,6 +416,11 @@ function plainName(username: string, realm: string): string {
   const isOfRealm =
     at > 0 && username.charCodeAt(at) === 0x40 && username.slice(at + 1).toLowerCase() === realm.toLowerCase();
   return isOfRealm ? username.slice(0, at) : username;
+}
+
+/** @param written in octets */
+function isSameRealm(written: string, realm: string): boolean {
+  return written === realm || textFromOctets(written).toLowerCase() === realm.toLowerCase();
 }
 
 function isCount(nc: string): boolean {
