@@ -62,6 +62,7 @@ export class WheelScheduler implements Scheduler {
   #wakeTick = 0;
   readonly #onError: (error: unknown) => void;
   #isHeld: (() => boolean) | undefined = undefined;
+  readonly #onWake = () => this.fireDue();
   readonly unheld = {
     schedule: (delayMs: number, target: TimerTarget, kind: number): Timer => {
       const timeout = setTimeout(() => this.#call(target, kind), delayMs);
@@ -170,7 +171,7 @@ export class WheelScheduler implements Scheduler {
   #wakeAt(tick: number, elapsedMs: number): void {
     clearTimeout(this.#timeout);
     this.#wakeTick = tick;
-    this.#timeout = setTimeout(() => this.fireDue(), Math.max(Math.ceil(tick * TICK_MS - elapsedMs), 1));
+    this.#timeout = setTimeout(this.#onWake, Math.max(Math.ceil(tick * TICK_MS - elapsedMs), 1));
     this.#timeout.unref();
   }
 

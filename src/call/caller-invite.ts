@@ -247,7 +247,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
   }
 
   #response(leg: Leg, status: number, from: SipResponse): SipResponse {
-    const response = createResponse(this.request, status, from.reason, { to: leg.dialog.localAddress, room: 12 });
+    const response = createResponse(this.request, status, from.reason, { to: leg.dialog.localAddress, room: 10 });
     // RFC 3261 §12.1.1: Record-Route is copied into responses that make a dialog.
     response.headers.takeAll(this.request.headers, HeaderId.RecordRoute);
     addCapabilities(response, this.options, leg.peer);

@@ -1,3 +1,4 @@
+import { joined } from '../base/text.ts';
 import { HeaderId, SipRequest } from '../sip/message/index.ts';
 import type { BranchMedia } from './branch-media.ts';
 import { addCapabilities, promised, promiseOnly } from './capabilities.ts';
@@ -34,15 +35,15 @@ export function buildInvite(
   session?: SessionKeeper,
   media?: Pick<BranchMedia, 'body' | 'isMadeUp'>,
 ): SipRequest {
-  // Its own seven, Via, and what may be added to a draft.
-  const room = draft.headers.length + draft.routes.length + 10;
+  // Its own six, Via, and one that may be added to a draft.
+  const room = draft.headers.length + draft.routes.length + 8;
   const request = new SipRequest('INVITE', draft.requestUri, media?.body ?? draft.body, room);
   const { headers } = request;
   headers.add(HeaderId.MaxForwards, String(maxForwards));
   for (const route of draft.routes) headers.add(HeaderId.Route, route);
   headers.add(HeaderId.Contact, draft.contact);
   headers.add(HeaderId.To, draft.to);
-  headers.add(HeaderId.From, `${draft.from};tag=${dialog.localTag}`);
+  headers.add(HeaderId.From, joined(draft.from, ';tag=', dialog.localTag));
   headers.add(HeaderId.CallId, dialog.callId);
   headers.add(HeaderId.CSeq, `${dialog.sequence} INVITE`);
   for (const [name, value] of draft.headers) headers.addNamed(name, value);

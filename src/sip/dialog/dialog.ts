@@ -341,5 +341,5 @@ function isUsable(response: SipResponse, target: string | undefined): boolean {
 }
 
 function withTag(address: string, present: string | undefined, tag: string): string {
-  return present === undefined ? `${address};tag=${tag}` : address;
+  return present === undefined ? joined(address, ';tag=', tag) : address;
 }

@@ -12,9 +12,12 @@ export interface ResponseOptions {
   readonly headers?: readonly (readonly [HeaderId, string])[] | undefined;
   readonly body?: string;
   readonly contentType?: string;
-  /** About how many fields it will have in the end, where they are many. */
+  /** About how many fields it will have in the end. */
   readonly room?: number;
 }
+
+/** Via, From, To, Call-ID, CSeq and one more. */
+const USUAL_ROOM = 6;
 
 /** A response to `request` (RFC 3261 §8.2.6): Via, From, To, Call-ID and CSeq are the request's own octets. */
 export function createResponse(
@@ -24,7 +27,7 @@ export function createResponse(
   options: ResponseOptions = {},
 ): SipResponse {
   const from = request.headers;
-  const response = new SipResponse(status, reason, options.body, options.room, from.source);
+  const response = new SipResponse(status, reason, options.body, options.room ?? USUAL_ROOM, from.source);
   const headers = response.headers;
   headers.takeAll(from, HeaderId.Via);
   headers.takeFirst(from, HeaderId.From);
