@@ -5,7 +5,15 @@ import type { NamedLeg } from '../call/index.ts';
 import type { TraceMessage } from './call-facts.ts';
 import { readableText, redactText } from './redact.ts';
 import { matchesTrace, type TraceFilter } from './trace-filter.ts';
-import { type BegunBy, joined, type KeptMessage, messagesOfCall, type TracedLeg, tracedLeg } from './trace-legs.ts';
+import {
+  type BegunBy,
+  isKnown,
+  joined,
+  type KeptMessage,
+  messagesOfCall,
+  type TracedLeg,
+  tracedLeg,
+} from './trace-legs.ts';
 import { type RecordedMessage, type TraceFlow, TraceShares } from './trace-shares.ts';
 
 /** Says that a SIP Call-ID is a leg of a call, who its peer is and what its messages are told by. */
@@ -153,7 +161,7 @@ export class SipTrace {
     const hash = fnv1a(sipCallId);
     const before = this.#linkBy(hash);
     const known = before?.callId === callId && before.sipCallId === sipCallId ? before : undefined;
-    const link = { callId, sipCallId, tenant: tenant ?? known?.tenant, ...joined(known, { label, tags, begunBy }) };
+    const link = linked({ callId, sipCallId, tenant, label, tags, begunBy }, known);
     const place = this.#claim(0);
     this.#links[place] = link;
     this.#callIdHash[place] = hash;
@@ -347,6 +355,14 @@ export class SipTrace {
     };
     return [new TracedMessage(octets, listed)];
   }
+}
+
+/** The known one, where the other says nothing more: most calls are linked again when they end. */
+function linked(link: Link, known: Link | undefined): Link {
+  if (known === undefined) return link;
+  const tenant = link.tenant ?? known.tenant;
+  if (tenant === known.tenant && isKnown(known, link)) return known;
+  return { ...link, ...joined(known, link), tenant };
 }
 
 /** A message with its octets at hand for those who ask; they are no part of what is listed. */

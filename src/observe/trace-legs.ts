@@ -38,8 +38,19 @@ const OCTETS_OF_A_MESSAGE = 1024;
 /** Of two things that are known of a leg, both. */
 export function joined(one: TracedLeg | undefined, { label, tags, begunBy }: TracedLeg): TracedLeg {
   if (one === undefined) return { label, tags, begunBy };
-  const all = one.tags === undefined ? tags : [...one.tags, ...(tags ?? [])];
-  return { label: label ?? one.label, tags: all, begunBy: begunBy ?? one.begunBy };
+  return { label: label ?? one.label, tags: tagsOfBoth(one.tags, tags), begunBy: begunBy ?? one.begunBy };
+}
+
+/** The same list where the second has no others. */
+function tagsOfBoth(one: TracedLeg['tags'], other: TracedLeg['tags']): TracedLeg['tags'] {
+  if (one === undefined) return other;
+  for (const tag of other ?? []) if (!one.includes(tag)) return [...one, ...(other ?? [])];
+  return one;
+}
+
+/** Whether the second says nothing that is not known of the leg. */
+export function isKnown(one: TracedLeg, { label, tags, begunBy }: TracedLeg): boolean {
+  return (label ?? one.label) === one.label && begunBy === undefined && tagsOfBoth(one.tags, tags) === one.tags;
 }
 
 export function tracedLeg({ label, tags }: NamedLeg, begunBy?: BegunBy): TracedLeg {

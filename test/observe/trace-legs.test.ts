@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { joined, type KeptMessage, messagesOfCall, type TracedLeg } from '../../src/observe/trace-legs.ts';
+import { isKnown, joined, type KeptMessage, messagesOfCall, type TracedLeg } from '../../src/observe/trace-legs.ts';
 import { leastCpuMs } from '../kit/thread-cpu.ts';
 
 const ADDRESS = '192.0.2.1';
@@ -152,6 +152,7 @@ test('what is known twice of a leg is known once, and all tags count', () => {
   expect(joined(known, linked)).toEqual({ label: 'carrier', tags: ['a'], begunBy: undefined });
   expect(joined(linked, { ...LEG, label: undefined })).toEqual({ ...LEG, label: 'carrier' });
   expect(joined(LEG, known).tags).toEqual(['ours', 'a']);
+  expect(joined(LEG, LEG).tags).toBe(LEG.tags);
 });
 
 test('the first half and the latest are found without reading what lies between', () => {
@@ -192,4 +193,19 @@ test.each([
   };
   cpuMs(length / 8);
   expect(cpuMs(length) / cpuMs(length / 8)).toBeLessThan(16);
+});
+
+test('what says nothing more of a leg is known of it', () => {
+  const nothing = { label: undefined, tags: undefined, begunBy: undefined };
+  for (const less of [
+    nothing,
+    { ...nothing, label: 'caller' },
+    { ...nothing, tags: ['ours'] },
+    { ...nothing, tags: [] },
+  ])
+    expect(isKnown(LEG, less)).toBe(true);
+  for (const more of [LEG, { ...nothing, label: 'carrier' }, { ...nothing, tags: ['ours', 'new'] }])
+    expect(isKnown(LEG, more)).toBe(false);
+  expect(isKnown(nothing, nothing)).toBe(true);
+  expect(isKnown(nothing, { ...nothing, tags: ['new'] })).toBe(false);
 });
