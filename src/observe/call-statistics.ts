@@ -72,6 +72,8 @@ interface TrunkRow {
 export class CallCounts {
   /** Cells by minute since 1970, and by tenant and trunk. */
   readonly #minutes = new Map<number, Map<string, Cell>>();
+  /** The one that was counted in last: calls of a trunk come one after the other. */
+  #last: { readonly minute: number; readonly cell: Cell } | undefined = undefined;
   #cells = 0;
   #latest = 0;
   /** The first minute of which nothing was dropped. */
@@ -158,6 +160,11 @@ export class CallCounts {
   }
 
   #cell(minute: number, tenant: string, trunkId: string, trunk: string): Cell {
+    const last = this.#last;
+    if (last?.minute === minute && last.cell.tenant === tenant && last.cell.trunkId === trunkId) {
+      last.cell.trunk = trunk;
+      return last.cell;
+    }
     let cells = this.#minutes.get(minute);
     if (cells === undefined) {
       cells = new Map();
@@ -181,6 +188,7 @@ export class CallCounts {
       if (++this.#cells > MAX_CELLS) this.#forgetOldest();
     }
     cell.trunk = trunk;
+    this.#last = { minute, cell };
     return cell;
   }
 
@@ -197,6 +205,7 @@ export class CallCounts {
   #drop(minute: number): void {
     this.#cells -= this.#minutes.get(minute)?.size ?? 0;
     this.#minutes.delete(minute);
+    if (this.#last?.minute === minute) this.#last = undefined;
     this.#completeFrom = Math.max(this.#completeFrom ?? 0, minute + 1);
   }
 }
