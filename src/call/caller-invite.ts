@@ -362,7 +362,7 @@ export class CallerInvite implements ServerTransactionUser, ReliableRelayUser {
     const isFirst = this.#legs.length === 0;
     const dialog = isFirst ? this.#firstDialog() : Dialog.createUas(request, randomToken(), this.options.contact);
     const leg = new Leg(call.registry, call, dialog, this.#transaction.flow, this.options);
-    leg.learn(request);
+    leg.methods = this.methods;
     leg.offers.request('remote', 'INVITE', hasSessionDescription(request));
     if (!isFirst) call.record.callerTags = added(call.record.callerTags, dialog.localTag);
     this.#legs = added(this.#legs, leg);

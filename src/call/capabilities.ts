@@ -30,13 +30,18 @@ const EVERY_METHOD = 15;
 /** Which of the methods that are relayed a peer's Allow lists (RFC 3261 §20.5). */
 export function methodsOf(headers: Headers): number {
   if (headers.countOf(HeaderId.Allow) !== 1) return headers.listed(HeaderId.Allow, RELAYED);
+  const known = headers.read(HeaderId.Allow, knownMethods);
+  if (known !== undefined) return known;
   const list = headers.value(HeaderId.Allow) ?? '';
-  const place = list.length % LATEST_LISTS.length;
-  const latest = LATEST_LISTS[place] as AllowList;
-  if (latest.list === list) return latest.methods;
   const methods = headers.listed(HeaderId.Allow, RELAYED);
-  if (list.length <= USUAL_LIST) LATEST_LISTS[place] = { list: ownCopy(list), methods };
+  if (list.length <= USUAL_LIST) LATEST_LISTS[list.length % LATEST_LISTS.length] = { list: ownCopy(list), methods };
   return methods;
+}
+
+/** What one of the latest lists says that `text[start, end)` is like; undefined: it is none of them. */
+function knownMethods(text: string, start: number, end: number): number | undefined {
+  const { list, methods } = LATEST_LISTS[(end - start) % LATEST_LISTS.length] as AllowList;
+  return list.length === end - start && text.startsWith(list, start) ? methods : undefined;
 }
 
 interface AllowList {

@@ -37,7 +37,9 @@ export class Forks {
 
   /** The highest of all of them. */
   get highestSequence(): number {
-    return Math.max(this.#usedSequence, ...this.#legs.map(({ dialog }) => dialog.localSequence));
+    let highest = this.#usedSequence;
+    for (const { dialog } of this.#legs) highest = Math.max(highest, dialog.localSequence);
+    return highest;
   }
 
   /** One of them, or of those that are over, has asked for privacy (RFC 3323). */

@@ -43,14 +43,14 @@ export function createResponse(
 }
 
 function addTo(request: SipRequest, headers: Headers, status: number, tag: string | undefined): void {
-  const isNew = tag !== undefined && status > 100 && !hasTag(request);
+  const isNew = tag !== undefined && status > 100 && !hasToTag(request);
   const value = isNew ? request.headers.value(HeaderId.To) : undefined;
   if (value === undefined) headers.takeFirst(request.headers, HeaderId.To);
   else headers.add(HeaderId.To, `${withoutEmptyTag(value)};tag=${tag}`);
 }
 
-/** A To that cannot be read is answered as it is. */
-function hasTag(request: SipRequest): boolean {
+/** Whether answers have the To of the request: one that cannot be read is answered as it is. */
+export function hasToTag(request: SipRequest): boolean {
   try {
     return request.toTag() !== undefined;
   } catch {

@@ -15,7 +15,7 @@ export {
 } from './caller-privacy.ts';
 export { octetsFromText, quote, skipSpace, textFromOctets, trimEnd } from './characters.ts';
 export { CONTENT_HEADERS, contentFields, contentKindOf, typeOfBody } from './content-headers.ts';
-export { createResponse } from './create-response.ts';
+export { createResponse, hasToTag } from './create-response.ts';
 
 export { type Accept, parseAccept } from './fields/accept.ts';
 export { parseDeltaSeconds } from './fields/delta-seconds.ts';

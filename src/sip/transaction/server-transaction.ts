@@ -1,6 +1,13 @@
 import { randomToken } from '../../base/ids.ts';
 import { ownCopy } from '../../base/text.ts';
-import { createResponse, type HeaderList, type SipRequest, type SipResponse, serialize } from '../message/index.ts';
+import {
+  createResponse,
+  type HeaderList,
+  hasToTag,
+  type SipRequest,
+  type SipResponse,
+  serialize,
+} from '../message/index.ts';
 import type { KnownRequest, OfSource, RequestIdentity } from './lingering.ts';
 import { copyMark, hasCookie, serverKey } from './matching.ts';
 import type { Mergeable } from './merged-requests.ts';
@@ -125,8 +132,8 @@ export abstract class ServerTransactionBase<F extends Channel>
   }
 
   reply(status: number, reason?: string, headers?: HeaderList): void {
-    // §8.2.6.2: all responses but 100 carry a To tag.
-    const toTag = status === 100 ? undefined : this.localTag;
+    // §8.2.6.2: all responses but 100 carry a To tag, within a dialog the request's own.
+    const toTag = status === 100 || hasToTag(this.request) ? undefined : this.localTag;
     this.respond(createResponse(this.request, status, reason, { toTag, headers }));
   }
 
