@@ -10,18 +10,22 @@ export interface Replaces {
   readonly earlyOnly: boolean;
 }
 
-/** Reads a Replaces value. Throws PeerError SIP_PEER_REPLACES. */
+/**
+ * Reads a Replaces value. DEVIATION: one that is percent-encoded as a whole, as phones copy it from a Refer-To, or once more into one. Throws
+ * PeerError SIP_PEER_REPLACES.
+ */
 export function parseReplaces(value: string): Replaces {
-  const [callId = '', ...params] = value.split(';').map((part) => part.trim());
+  const text = value.includes(';') ? value : unescapeUser(value);
+  const [callId = '', ...params] = text.split(';').map((part) => part.trim());
   let toTag: string | undefined;
   let fromTag: string | undefined;
   let earlyOnly = false;
   for (const param of params) {
     const at = param.indexOf('=');
     const name = (at < 0 ? param : param.slice(0, at)).trim().toLowerCase();
-    const text = at < 0 ? '' : param.slice(at + 1).trim();
-    if (name === 'to-tag') toTag = text;
-    else if (name === 'from-tag') fromTag = text;
+    const said = at < 0 ? '' : param.slice(at + 1).trim();
+    if (name === 'to-tag') toTag = said;
+    else if (name === 'from-tag') fromTag = said;
     else if (name === 'early-only') earlyOnly = true;
   }
   if (callId === '' || toTag === undefined || fromTag === undefined) {

@@ -13,6 +13,15 @@ test('RFC 3891 §6.1: Call-ID and both tags in any order, early-only, unknown pa
   });
 });
 
+test('one that is percent-encoded as a whole is read, and in a Refer-To one that is so twice', () => {
+  const once = encodeURIComponent('a@b;to-tag=1;from-tag=2');
+  const read = { callId: 'a@b', toTag: '1', fromTag: '2', earlyOnly: false };
+  expect(parseReplaces(once)).toEqual(read);
+  expect(replacesInUri(`Replaces=${encodeURIComponent(once)}`)).toEqual(read);
+  // What is not is left as it is.
+  expect(parseReplaces('a%40b;to-tag=1;from-tag=2').callId).toBe('a%40b');
+});
+
 test('a Replaces without Call-ID or one of the tags is refused', () => {
   for (const value of ['', ';to-tag=1;from-tag=2', 'a;to-tag=1', 'a;from-tag=1']) {
     expect(() => parseReplaces(value), value).toThrow(PeerError);
