@@ -29,12 +29,8 @@ export interface Identity {
   readonly session?: TokenRecord;
 }
 
-interface WantedToken {
-  readonly role: Role;
-  readonly readOnly?: boolean;
-  readonly tenant?: string;
+interface WantedToken extends Pick<TokenRecord, 'role' | 'readOnly' | 'tenant' | 'label'> {
   readonly expiresInSeconds?: number;
-  readonly label?: string;
 }
 
 const SECRET_OCTETS = 32;

@@ -1,11 +1,7 @@
 /** What Meta posts: verified, read, and each fact of it taken once, in whatever order and however often it comes. */
 import { FailureCounter } from '../base/failure-counter.ts';
-import type { Log } from '../base/log.ts';
-import type { Clock } from '../base/scheduler.ts';
 import { inSlices } from '../base/steps.ts';
-import type { Directory } from '../provisioning/directory/directory.ts';
-import type { Inbound } from './inbound.ts';
-import type { Keeper } from './keeper.ts';
+import type { Inbound, InboundOptions } from './inbound.ts';
 import { idOf, type Kept, type Message, type Report, withStatus } from './message.ts';
 import { type WhatsappNumber, whatsappNumber } from './numbers.ts';
 import type { MessageWatcher, NotificationOutcome } from './ports.ts';
@@ -18,15 +14,10 @@ const MOST_UNDER_WAY = 2 * MAX_FACTS;
 /** Of one tenant, a thousand a second: what Meta lets a number send and get at most. Of what is posted each KiB counts as one. */
 const MOST_A_MINUTE = 60_000;
 
-export interface NotificationsOptions {
-  readonly keeper: Keeper;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly directory: () => Directory;
-  readonly numberOf: (trunkId: string) => WhatsappNumber | undefined;
+export interface NotificationsOptions
+  extends Pick<InboundOptions, 'keeper' | 'clock' | 'log' | 'directory' | 'numberOf' | 'onChange'> {
   readonly inbound: Pick<Inbound, 'take'>;
   readonly watcher: MessageWatcher;
-  readonly onChange: (message: Message) => void;
   /** Begins to work on what is kept. */
   readonly take: (kept: Kept) => void;
 }

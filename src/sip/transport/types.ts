@@ -121,12 +121,7 @@ export interface SharedPort {
 }
 
 /** A listener that is open, with the port that it really has. */
-export interface Listening {
-  readonly id: string;
-  readonly transport: TransportName;
-  readonly host: string;
-  readonly port: number;
-}
+export type Listening = Required<Pick<ListenerOptions, 'id' | 'transport' | 'host' | 'port'>>;
 
 /** Decides per source address, before anything is parsed. */
 export interface SourcePolicy {
