@@ -76,7 +76,8 @@ export class SipTrace {
   readonly #start: Float64Array;
   readonly #length: Uint32Array;
   readonly #sent: Uint8Array;
-  readonly #callIdHash: Uint32Array;
+  /** Whole numbers of 32 bits with a sign, which V8 keeps without an object of their own. */
+  readonly #callIdHash: Int32Array;
   /** Where the Call-ID stands in the text. */
   readonly #callIdStart: Uint16Array;
   readonly #callIdEnd: Uint16Array;
@@ -106,7 +107,7 @@ export class SipTrace {
     this.#start = new Float64Array(this.#placeCount);
     this.#length = new Uint32Array(this.#placeCount);
     this.#sent = new Uint8Array(this.#placeCount);
-    this.#callIdHash = new Uint32Array(this.#placeCount);
+    this.#callIdHash = new Int32Array(this.#placeCount);
     this.#callIdStart = new Uint16Array(this.#placeCount);
     this.#callIdEnd = new Uint16Array(this.#placeCount);
   }
@@ -158,7 +159,7 @@ export class SipTrace {
     begunBy?: BegunBy,
     tenant?: string,
   ): void {
-    const hash = fnv1a(sipCallId);
+    const hash = fnv1a(sipCallId) | 0;
     const before = this.#linkBy(hash);
     const known = before?.callId === callId && before.sipCallId === sipCallId ? before : undefined;
     const link = linked({ callId, sipCallId, tenant, label, tags, begunBy }, known);
@@ -259,7 +260,7 @@ export class SipTrace {
   /** Numbers of the messages with this Call-ID, oldest first. */
   #messagesOf(sipCallId: string): number[] {
     const found = this.#shares.all().flatMap((old) => (old.sipCallId === sipCallId ? [old.number] : []));
-    const hash = fnv1a(sipCallId);
+    const hash = fnv1a(sipCallId) | 0;
     for (let message = this.#oldest; message < this.#next; message++) {
       const place = message % this.#placeCount;
       if (this.#callIdHash[place] === hash && this.#flows[place] !== undefined && this.#callIdAt(place) === sipCallId)
