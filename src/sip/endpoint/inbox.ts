@@ -28,7 +28,7 @@ type Queue = FairQueue<Waiting> | Endings<Waiting>;
 const SLICE_MS = 5;
 const LONGEST_SLICE_MS = 20;
 /** The least of it between two rests, where more was computed than a quota gives. */
-const SLICE_BETWEEN_RESTS_MS = 2;
+const SLICE_BETWEEN_RESTS_MS = 1;
 const SLICE_SHARE = 0.5;
 /**
  * Ms of computing that one peer may have before what begins; of more, forged or not, each message waits its turn with that. Half of
