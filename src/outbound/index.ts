@@ -44,5 +44,5 @@ export { receivedDiversions } from './received-diversions.ts';
 
 export { mismatch, rulesOf, senderMismatch } from './rules.ts';
 export { addIdentity, type Signs, type SignsAtOnce } from './signing.ts';
-export { addedFields, relayedNames } from './steps/add-own-headers.ts';
+export { addedFields, INFO_PACKAGES, relayedNames } from './steps/add-own-headers.ts';
 export { profileOf } from './trunk-profile.ts';

@@ -1,6 +1,6 @@
 /** The INVITE toward a registered phone: who calls, in the tenant's domain, and the session description as it came. */
 import type { AttemptRecord, BranchPlan, LegOptions } from '../../call/index.ts';
-import { addedFields, relayedNames } from '../../outbound/index.ts';
+import { addedFields, INFO_PACKAGES, relayedNames } from '../../outbound/index.ts';
 import { type Binding, nameOf, phoneOf } from '../../registrar/index.ts';
 import { describeDestination, isFlow } from '../../sip/endpoint/index.ts';
 import { contentFields, escapeUser, formatHost, type LegDraft, quote } from '../../sip/message/index.ts';
@@ -177,7 +177,8 @@ function relayNames({ caller, origin, tenant }: CallContext): readonly string[] 
 
 /** Header fields of the user's own on this call: relayed ones with the caller's values, and the tenant's added ones. */
 function ownFields(context: CallContext): (readonly [string, string])[] {
-  const relayed = relayNames(context).flatMap((name) =>
+  const names = context.caller.anonymous ? [] : [INFO_PACKAGES, ...relayNames(context)];
+  const relayed = names.flatMap((name) =>
     context.request.headers.fieldValuesNamed(name).map((value) => [name, value] as const),
   );
   return [...relayed, ...addedFields(context.tenant).user];

@@ -33,6 +33,7 @@ export const addOwnHeaders: RouteStep = {
   name: 'own-headers',
   run(route, trace) {
     const { tenant, request } = route.call.facts;
+    if (request.headers.hasNamed(INFO_PACKAGES)) addInfoPackages(route, trace);
     for (const name of relayedNames(tenant).trunk) {
       if (!request.headers.hasNamed(name)) continue;
       for (const value of request.headers.fieldValuesNamed(name)) relay(route, name, value, trace);
@@ -46,11 +47,22 @@ export const addOwnHeaders: RouteStep = {
 };
 
 /** Behaviour 7 holds for relayed header fields too: one that holds another tenant's number stays behind. */
-function relay(route: RouteState, name: string, value: string, trace: Trace): void {
+function relay(route: RouteState, name: string, value: string, trace: Trace, why: Why = RELAY_LIST): void {
   if (isForeign(route, name, value, trace)) return;
   route.draft.own = added(route.draft.own, [name, value]);
-  if (trace.on)
-    trace.field({ field: name, value, source: 'relay', origin: 'tenant', reason: "in the tenant's relay list" });
+  if (trace.on) trace.field({ field: name, value, source: 'relay', ...why });
+}
+
+type Why = Readonly<{ origin: 'tenant' | 'engine'; reason: string }>;
+const RELAY_LIST: Why = { origin: 'tenant', reason: "in the tenant's relay list" };
+
+/** RFC 6086 §5.2.2: who sends an INFO of a package has to know that the other end takes it. INFO goes from leg to leg, so this does, too. */
+export const INFO_PACKAGES = 'Recv-Info';
+const TAKES_INFO: Why = { origin: 'engine', reason: 'the INFO packages that the caller takes (RFC 6086)' };
+
+function addInfoPackages(route: RouteState, trace: Trace): void {
+  for (const value of route.call.facts.request.headers.fieldValuesNamed(INFO_PACKAGES))
+    relay(route, INFO_PACKAGES, value, trace, TAKES_INFO);
 }
 
 function add(route: RouteState, field: HeaderField, origin: 'tenant' | 'trunk', trace: Trace): void {

@@ -65,6 +65,12 @@ describe('the INVITE that a registered phone gets', () => {
     for (const secret of secrets) expect(text).not.toContain(secret);
   });
 
+  test('RFC 6086: holds what INFO the caller takes, an empty list too; of an anonymous one nothing', async () => {
+    expect((await rung({ 'Recv-Info': 'dtmf, x' })).text).toContain('\r\nRecv-Info: dtmf, x\r\n');
+    expect((await rung({ 'Recv-Info': '' })).text).toMatch(/\r\nRecv-Info: ?\r\n/);
+    expect((await rung({ 'Recv-Info': 'dtmf', Privacy: 'id' })).text).not.toContain('Recv-Info');
+  });
+
   test('holds the header fields that the tenant relays to users, and those it adds (behaviour 22)', async () => {
     const headers = {
       relay: { user: ['X-Account'] },

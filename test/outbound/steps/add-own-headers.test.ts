@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { addedFields, draftForRoute, planOutbound } from '../../../src/outbound/index.ts';
+import { addedFields, draftForRoute, explain, planOutbound } from '../../../src/outbound/index.ts';
 import { type CallOptions, factsOf, TRUNK, tenantWith, trunkWith } from '../world.ts';
 
 /** The header fields that a call of the first extension gets, as its first route drafts them. */
@@ -56,4 +56,13 @@ test('a relayed field with many values that hold another tenant’s number is to
   ]);
   const fields = route.draft.headers.filter(([name]) => name.startsWith('X-'));
   expect(fields).toEqual([['X-Account', 'mine']]);
+});
+
+test('RFC 6086: who is called over a trunk is told what INFO the caller takes, in no relay list and with its own reason', () => {
+  const facts = factsOf({ tenants: [tenantWith({})], trunks: [trunkWith({})], headers: ['Recv-Info: dtmf'] });
+  const route = draftForRoute(planOutbound(facts), 0);
+  if (route.kind !== 'draft') throw new Error('refused');
+  expect(route.draft.headers).toContainEqual(['Recv-Info', 'dtmf']);
+  const field = explain(facts).routes[0]?.fields.find(({ field: name }) => name === 'Recv-Info');
+  expect(field).toMatchObject({ value: 'dtmf', source: 'relay', origin: 'engine' });
 });
