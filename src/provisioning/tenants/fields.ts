@@ -2,8 +2,10 @@
  * The building blocks of every provisioning schema: what a name, a host, a number or a piece of header text may look like.
  * Whatever passes here may reach a SIP header, so CR, LF, NUL and every other control character stop at this border.
  */
+
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
+import { optional, whole } from '../../base/schema.ts';
 import { normalizeNumber } from './number.ts';
 
 const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
@@ -84,10 +86,10 @@ export const domain = z
   .refine((text) => isHost(text), { error: 'must be a host name or an IP address' })
   .overwrite(unbracket);
 
-export const port = z.int().min(1).max(65_535);
+export const port = whole(1, 65_535);
 
 /** Port of a listener: 0 lets the system choose one. */
-export const listenPort = z.int().min(0).max(65_535);
+export const listenPort = whole(0, 65_535);
 
 export const network = z
   .string()
@@ -126,21 +128,18 @@ export const secret = headerText(256).min(1);
 
 /** Digest secrets (RFC 7616 §3.4.2 H(user:realm:password)) in place of a password, as `tandem hash` prints them. */
 export const ha1 = z.strictObject({
-  md5: z
-    .string()
-    .regex(/^[0-9a-f]{32}$/, { error: 'must be 32 lower-case hexadecimal digits' })
-    .optional()
-    .describe('H(A1) for MD5.'),
-  sha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/, { error: 'must be 64 lower-case hexadecimal digits' })
-    .optional()
-    .describe('H(A1) for SHA-256.'),
-  sha512256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/, { error: 'must be 64 lower-case hexadecimal digits' })
-    .optional()
-    .describe('H(A1) for SHA-512-256.'),
+  md5: optional(
+    z.string().regex(/^[0-9a-f]{32}$/, { error: 'must be 32 lower-case hexadecimal digits' }),
+    'H(A1) for MD5.',
+  ),
+  sha256: optional(
+    z.string().regex(/^[0-9a-f]{64}$/, { error: 'must be 64 lower-case hexadecimal digits' }),
+    'H(A1) for SHA-256.',
+  ),
+  sha512256: optional(
+    z.string().regex(/^[0-9a-f]{64}$/, { error: 'must be 64 lower-case hexadecimal digits' }),
+    'H(A1) for SHA-512-256.',
+  ),
 });
 export type Ha1 = z.infer<typeof ha1>;
 
@@ -149,15 +148,14 @@ export const digestAlgorithms = z.array(z.enum(['MD5', 'SHA-256', 'SHA-512-256']
 
 /** What is asked of phones that sign in, where it differs from what the tenant, or the node, says. */
 export const digestPolicy = z.strictObject({
-  algorithms: digestAlgorithms
-    .optional()
-    .describe("Algorithms offered, most preferred first; default: the next wider setting's."),
-  legacy: z
-    .boolean()
-    .optional()
-    .describe(
-      'Accept answers without qop (RFC 2069) and nonce counts of another width than eight digits, as old adapters and door phones send them. Such an answer is less well protected against a listener on the way. Default: off.',
-    ),
+  algorithms: optional(
+    digestAlgorithms,
+    "Algorithms offered, most preferred first; default: the next wider setting's.",
+  ),
+  legacy: optional(
+    z.boolean(),
+    'Accept answers without qop (RFC 2069) and nonce counts of another width than eight digits, as old adapters and door phones send them. Such an answer is less well protected against a listener on the way. Default: off.',
+  ),
 });
 export type DigestPolicySettings = z.infer<typeof digestPolicy>;
 

@@ -1,5 +1,7 @@
 /** A preset of a carrier. Loaded only where the OpenAPI document is made: others need the types alone. */
+
 import { z } from 'zod';
+import { optional } from '../../base/schema.ts';
 import { inboundParametersSchema, outboundParametersSchema } from './mappings.ts';
 import { optionsSchema, TRUNK_TYPES } from './schema.ts';
 
@@ -10,9 +12,9 @@ export const brandShape = z.object({
   hosts: z.array(
     z.object({
       host: z.string().describe('A host, or a pattern whose `{…}` the operator fills in.'),
-      types: z.array(z.enum(TRUNK_TYPES)).optional().describe('Trunk types it is for; all when left out.'),
+      types: optional(z.array(z.enum(TRUNK_TYPES)), 'Trunk types it is for; all when left out.'),
       region: z.string().optional(),
-      default: z.boolean().optional().describe('Used when the operator names none.'),
+      default: optional(z.boolean(), 'Used when the operator names none.'),
     }),
   ),
   port: z.int().optional(),

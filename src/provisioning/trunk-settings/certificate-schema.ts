@@ -1,5 +1,7 @@
 /** Certificates of the system or of a tenant, as written and stored: calls are signed with them, or TLS is spoken. */
+
 import { z } from 'zod';
+import { byDefault, optional } from '../../base/schema.ts';
 import { headerText, tenantName } from '../tenants/fields.ts';
 
 /** What a chain may have: leaf, intermediates, root; far more than any authority's. */
@@ -12,12 +14,11 @@ export const certificateName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63
 
 export const certificateSchema = z.strictObject({
   name: certificateName.describe('Its name, unique in the system: part of `/stir/NAME.pem`.'),
-  owner: z
-    .union([z.literal('system'), tenantName], { error: 'must be "system" or a tenant\'s name' })
-    .default('system')
-    .describe(
-      '`system`, for every tenant that has none of its own, or the tenant whose calls it signs, or who has the names in it.',
-    ),
+  owner: byDefault(
+    'system',
+    z.union([z.literal('system'), tenantName], { error: 'must be "system" or a tenant\'s name' }),
+    '`system`, for every tenant that has none of its own, or the tenant whose calls it signs, or who has the names in it.',
+  ),
   use: z
     .enum(['stir', 'tls'], { error: 'must be stir or tls' })
     .describe(
@@ -35,18 +36,14 @@ export const certificateSchema = z.strictObject({
     .describe(
       'Its private key, PEM, not encrypted, on P-256 for `stir`; `{ file: PATH }` and `{ env: NAME }` work in files. Sealed where it is stored, shown to nobody; left out, the stored one stays.',
     ),
-  x5u: z
-    .string()
-    .max(1024)
-    .optional()
-    .describe(
-      '`stir` alone, needed there: https URL at which verifiers fetch the chain, port 443 or 8443. When its path is `/stir/NAME.pem`, this node serves it there.',
-    ),
-  numbers: headerText(1_000_000)
-    .optional()
-    .describe(
-      '`stir` alone: numbers and ranges that it signs for, separated by `;`, as in a DID pool; left out: all that its TNAuthList allows.',
-    ),
+  x5u: optional(
+    z.string().max(1024),
+    '`stir` alone, needed there: https URL at which verifiers fetch the chain, port 443 or 8443. When its path is `/stir/NAME.pem`, this node serves it there.',
+  ),
+  numbers: optional(
+    headerText(1_000_000),
+    '`stir` alone: numbers and ranges that it signs for, separated by `;`, as in a DID pool; left out: all that its TNAuthList allows.',
+  ),
 });
 /** A certificate as written and stored. */
 export type CertificateSettings = z.infer<typeof certificateSchema>;

@@ -3,8 +3,10 @@
  * "Variables"). A part takes a variable name or `{ custom: "text" }`; user parts and display names take number and name
  * variables, host parts take host variables, nothing else.
  */
+
 import { z } from 'zod';
 import { nearest } from '../../base/nearest.ts';
+import { optional, whole } from '../../base/schema.ts';
 import { bracketed, headerText, isHost, unbracket } from '../tenants/fields.ts';
 
 /** Variables for user parts and display names. */
@@ -86,22 +88,22 @@ const hostPart = z.union(
   { error: variableError(HOST_VARIABLES, 'host part') },
 );
 
-const when = z
-  .enum(['anonymous', 'not-anonymous', 'forwarded'])
-  .optional()
-  .describe('Use this mapping only for anonymous, not anonymous or forwarded calls; default: always.');
+const when = optional(
+  z.enum(['anonymous', 'not-anonymous', 'forwarded']),
+  'Use this mapping only for anonymous, not anonymous or forwarded calls; default: always.',
+);
 export type MappingCondition = 'anonymous' | 'not-anonymous' | 'forwarded';
 
 const uriMapping = z.strictObject({
   when,
-  user: userPart.optional().describe('User part of the URI.'),
-  host: hostPart.optional().describe('Host part of the URI.'),
+  user: optional(userPart, 'User part of the URI.'),
+  host: optional(hostPart, 'Host part of the URI.'),
 });
 const namedMapping = z.strictObject({
   when,
-  displayName: displayNamePart.optional().describe('Display name; `none` leaves it out.'),
-  user: userPart.optional().describe('User part of the URI.'),
-  host: hostPart.optional().describe('Host part of the URI.'),
+  displayName: optional(displayNamePart, 'Display name; `none` leaves it out.'),
+  user: optional(userPart, 'User part of the URI.'),
+  host: optional(hostPart, 'Host part of the URI.'),
 });
 /** One way to fill a header field; parts left out take the field's default. */
 export type Mapping = z.infer<typeof namedMapping>;
@@ -123,25 +125,20 @@ const unless = (text: string) => `${text} Left out, it is sent with its defaults
 const ifSet = (text: string) => `${text} Not sent unless set.`;
 
 export const outboundParametersSchema = z.strictObject({
-  requestUri: oneOrMore(uriMapping).optional().describe(unless('Request-URI.')),
-  contact: oneOrMore(uriMapping).optional().describe(unless('Contact.')),
-  to: oneOrMore(namedMapping).optional().describe(unless('To.')),
-  from: oneOrMore(namedMapping).optional().describe(unless('From.')),
-  remotePartyIdCalled: oneOrMore(namedMapping).optional().describe(ifSet('Remote-Party-ID;party=called.')),
-  remotePartyIdCalling: oneOrMore(namedMapping).optional().describe(ifSet('Remote-Party-ID;party=calling.')),
-  pAssertedIdentity: oneOrMore(namedMapping).optional().describe(ifSet('P-Asserted-Identity.')),
-  pPreferredIdentity: oneOrMore(namedMapping).optional().describe(ifSet('P-Preferred-Identity.')),
-  pCalledPartyId: oneOrMore(namedMapping).optional().describe(ifSet('P-Called-Party-ID.')),
-  removeHeaders: z
-    .array(removableHeader)
-    .max(3)
-    .optional()
-    .describe('Identity headers that are never sent; names in any case.'),
-  privacy: z
-    .array(z.enum(PRIVACY_TYPES))
-    .max(3)
-    .optional()
-    .describe('Privacy types (RFC 3323, 3325) that anonymous calls get on this trunk.'),
+  requestUri: optional(oneOrMore(uriMapping), unless('Request-URI.')),
+  contact: optional(oneOrMore(uriMapping), unless('Contact.')),
+  to: optional(oneOrMore(namedMapping), unless('To.')),
+  from: optional(oneOrMore(namedMapping), unless('From.')),
+  remotePartyIdCalled: optional(oneOrMore(namedMapping), ifSet('Remote-Party-ID;party=called.')),
+  remotePartyIdCalling: optional(oneOrMore(namedMapping), ifSet('Remote-Party-ID;party=calling.')),
+  pAssertedIdentity: optional(oneOrMore(namedMapping), ifSet('P-Asserted-Identity.')),
+  pPreferredIdentity: optional(oneOrMore(namedMapping), ifSet('P-Preferred-Identity.')),
+  pCalledPartyId: optional(oneOrMore(namedMapping), ifSet('P-Called-Party-ID.')),
+  removeHeaders: optional(z.array(removableHeader).max(3), 'Identity headers that are never sent; names in any case.'),
+  privacy: optional(
+    z.array(z.enum(PRIVACY_TYPES)).max(3),
+    'Privacy types (RFC 3323, 3325) that anonymous calls get on this trunk.',
+  ),
 });
 /** Outbound parameters as written. */
 export type OutboundParametersSettings = z.infer<typeof outboundParametersSchema>;
@@ -211,19 +208,20 @@ const dialled = z.string().regex(DIGITS_AND_PLUS, { error: 'must be digits, * an
 /** Brings what a carrier sends into the form that rules and pools expect: strip, then the first prefix that fits, then prepend. */
 const normalization = <T extends z.ZodType<string>>(text: T) =>
   z.strictObject({
-    strip: z.int().min(1).max(40).optional().describe('How many characters to take off the front.'),
-    replacePrefix: z
-      .array(
-        z.strictObject({
-          from: text.describe('What the value begins with; empty: anything.'),
-          to: text.describe('What takes its place.'),
-        }),
-      )
-      .min(1)
-      .max(20)
-      .optional()
-      .describe('The first whose `from` the value begins with is applied.'),
-    prepend: text.optional().describe('What to put in front at the end.'),
+    strip: optional(whole(1, 40), 'How many characters to take off the front.'),
+    replacePrefix: optional(
+      z
+        .array(
+          z.strictObject({
+            from: text.describe('What the value begins with; empty: anything.'),
+            to: text.describe('What takes its place.'),
+          }),
+        )
+        .min(1)
+        .max(20),
+      'The first whose `from` the value begins with is applied.',
+    ),
+    prepend: optional(text, 'What to put in front at the end.'),
   });
 export interface Normalization {
   readonly strip?: number | undefined;
@@ -232,22 +230,19 @@ export interface Normalization {
 }
 
 const normalizeSchema = z.strictObject({
-  calledNumber: normalization(dialled).optional().describe('Of the called number.'),
-  callerNumber: normalization(dialled).optional().describe("Of the caller's number; other texts than numbers stay."),
-  callerDisplayName: normalization(headerText(64)).optional().describe("Of the caller's name."),
+  calledNumber: optional(normalization(dialled), 'Of the called number.'),
+  callerNumber: optional(normalization(dialled), "Of the caller's number; other texts than numbers stay."),
+  callerDisplayName: optional(normalization(headerText(64)), "Of the caller's name."),
 });
 
 export const inboundParametersSchema = z.strictObject({
-  calledNumber: sources
-    .optional()
-    .describe(
-      'Where the called number is read; of several the first that somebody has counts, numbers before names, and where `to.user` is among them the Request-URI and then P-Called-Party-ID are asked last. Default `to.user`.',
-    ),
-  callerNumber: sources.optional().describe("Where the caller's number is read. Default `from.user`."),
-  callerDisplayName: sources.optional().describe("Where the caller's name is read. Default `from.displayName`."),
-  normalize: normalizeSchema
-    .optional()
-    .describe('What is done to each value that was read: strip, replace a prefix, prepend.'),
+  calledNumber: optional(
+    sources,
+    'Where the called number is read; of several the first that somebody has counts, numbers before names, and where `to.user` is among them the Request-URI and then P-Called-Party-ID are asked last. Default `to.user`.',
+  ),
+  callerNumber: optional(sources, "Where the caller's number is read. Default `from.user`."),
+  callerDisplayName: optional(sources, "Where the caller's name is read. Default `from.displayName`."),
+  normalize: optional(normalizeSchema, 'What is done to each value that was read: strip, replace a prefix, prepend.'),
 });
 
 /** Inbound parameters as they take effect; the sources of each value in the order they are tried. */

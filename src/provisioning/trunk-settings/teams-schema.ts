@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { optional } from '../../base/schema.ts';
 import type { HostPort } from '../../base/transport.ts';
 import { host, port } from '../tenants/fields.ts';
 import { certificateName } from './certificate-schema.ts';
@@ -24,14 +25,10 @@ export const teamsSchema = z.strictObject({
   certificate: certificateName.describe(
     'Certificate with `use: tls` that has this name: shown as TLS client and as server.',
   ),
-  targets: z
-    .array(target)
-    .min(1)
-    .max(6)
-    .optional()
-    .describe(
-      'Where Teams is, tried in this order: host names, with a port where that is not 5061. Default sip, sip2 and sip3.pstnhub.microsoft.com.',
-    ),
+  targets: optional(
+    z.array(target).min(1).max(6),
+    'Where Teams is, tried in this order: host names, with a port where that is not 5061. Default sip, sip2 and sip3.pstnhub.microsoft.com.',
+  ),
 });
 type TeamsSettings = z.infer<typeof teamsSchema>;
 

@@ -1,5 +1,7 @@
 /** What a WhatsApp trunk needs beside its name and its numbers: the number at the Cloud API, and the secrets it is reached with. */
+
 import { z } from 'zod';
+import { optional, whole } from '../../base/schema.ts';
 import { headerText, host } from '../tenants/fields.ts';
 
 /** Identifiers of the Cloud API: digits. */
@@ -30,29 +32,22 @@ export const whatsappSchema = z.strictObject({
   ),
   appSecret: longSecret.describe('Secret of the app, which signs what comes in.'),
   verifyToken: longSecret.describe('The text that Meta is given with the address of the webhook.'),
-  apiBase: z
-    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
-    .max(1024)
-    .optional()
-    .describe(`Where the Cloud API is, with its version. Default ${DEFAULT_API_BASE}.`),
-  keepSeconds: z
-    .int()
-    .min(60)
-    .max(2_592_000)
-    .optional()
-    .describe('How long a message waits for a phone that is away, or for WhatsApp. Default 604800 (7 days).'),
-  reports: z
-    .enum(['asked', 'always'])
-    .optional()
-    .describe(
-      'To which phones delivery and read reports go (RFC 5438): to those whose message asks for them, or `always`, which names the message by its Call-ID as linphone does, and addresses what comes in to the phone itself, with the number in P-Called-Party-ID. Default asked.',
-    ),
-  mediaBytes: z
-    .int()
-    .min(1024)
-    .max(104_857_600)
-    .optional()
-    .describe('Largest file that is fetched for a phone. Default 16777216 (16 MiB).'),
-  calls: callsSchema.optional().describe('Business calls over SIP. Left out: the trunk carries messages alone.'),
+  apiBase: optional(
+    z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).max(1024),
+    `Where the Cloud API is, with its version. Default ${DEFAULT_API_BASE}.`,
+  ),
+  keepSeconds: optional(
+    whole(60, 2_592_000),
+    'How long a message waits for a phone that is away, or for WhatsApp. Default 604800 (7 days).',
+  ),
+  reports: optional(
+    z.enum(['asked', 'always']),
+    'To which phones delivery and read reports go (RFC 5438): to those whose message asks for them, or `always`, which names the message by its Call-ID as linphone does, and addresses what comes in to the phone itself, with the number in P-Called-Party-ID. Default asked.',
+  ),
+  mediaBytes: optional(
+    whole(1024, 104_857_600),
+    'Largest file that is fetched for a phone. Default 16777216 (16 MiB).',
+  ),
+  calls: optional(callsSchema, 'Business calls over SIP. Left out: the trunk carries messages alone.'),
 });
 export type WhatsappSettings = z.infer<typeof whatsappSchema>;
