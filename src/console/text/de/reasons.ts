@@ -21,6 +21,7 @@ export const reasons: Readonly<Record<string, string>> = {
   domestic: 'Inland',
   international: 'Ausland',
   // The call
+  'the INFO packages that the caller takes (RFC 6086)': 'die INFO-Pakete, die der Anrufer annimmt (RFC 6086)',
   "{kind} of another's call": '{kind} des Anrufs eines anderen',
   'caller ID is shown': 'die Rufnummer wird gezeigt',
   anonymous: 'anonym',
