@@ -47,7 +47,6 @@ import { playedCalls } from './plan-change.ts';
 import { forbidden, invalid, notFound } from './problem.ts';
 import { requireAllowedSources, requireAllowedTrust, type WrittenTrunk } from './sources.ts';
 import type { Identity } from './tokens.ts';
-import { requireOwnId } from './trunk-change.ts';
 import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
 import { checkedWhereRead } from './validation.ts';
 
@@ -143,10 +142,7 @@ function* planApply(
   const putTrunks: TrunkSettings[] = [];
   const sources: WrittenTrunk[] = [];
   // Before they are known by owner and name.
-  for (const trunk of wanted.trunks) {
-    requireOwnTrunk(identity, trunk);
-    requireOwnId(identity, state, trunk);
-  }
+  for (const trunk of wanted.trunks) requireOwnTrunk(identity, trunk);
   const trunks = withTrunkIds(wanted.trunks, state.trunks);
   for (const [index, trunk] of trunks.entries()) {
     const before = trunkIn(state, trunkIdOf(trunk));

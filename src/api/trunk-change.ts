@@ -2,16 +2,16 @@
 
 import type { Steps } from '../base/steps.ts';
 import { trunkIn, trunkPlace } from '../provisioning/directory/places.ts';
-import { derivedTrunkId, freeTrunkId, trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
+import { freeTrunkId, trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
 import type { Provisioned, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
-import { isSystemAdmin, maySeeTrunk, requireAllowedTrunk, requireTrunkOwner } from './access.ts';
+import { requireAllowedTrunk, requireTrunkOwner } from './access.ts';
 import { factOf, type PlannedChange } from './change.ts';
 import type { Asker } from './collection.ts';
 import type { ApiContext } from './context.ts';
 import { entityTag, requireMatch } from './documents.ts';
 import { auditTenant } from './ownership.ts';
 import { requireTrunkPlaces } from './places-per-tenant.ts';
-import { ApiProblem, forbidden, invalid } from './problem.ts';
+import { ApiProblem, invalid } from './problem.ts';
 import { requireAllowedSources, type WrittenTrunk } from './sources.ts';
 import type { Identity } from './tokens.ts';
 import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
@@ -22,7 +22,6 @@ export function* planNewTrunk(
   state: Provisioned,
   wanted: TrunkSettings,
 ): Steps<PlannedChange & { readonly after: TrunkSettings }> {
-  requireOwnId(identity, state, wanted);
   const id = wanted.id ?? freeTrunkId(wanted, { has: (taken) => trunkIn(state, taken) !== undefined });
   const after = { ...wanted, id };
   yield* requireAllowedWrite(context, identity, state, { trunk: after, before: undefined });
@@ -36,18 +35,7 @@ export function* planNewTrunk(
   };
 }
 
-/**
- * Ids are everybody's, and those that the engine gives tell owner and name to whoever guesses these. So a tenant admin learns of none that it
- * does not see whether it is taken: it chooses none but the one that its trunk would get.
- */
-export function requireOwnId(identity: Identity, state: Provisioned, trunk: TrunkSettings): void {
-  const { id } = trunk;
-  if (id === undefined || isSystemAdmin(identity) || id === derivedTrunkId(trunk)) return;
-  const known = trunkIn(state, id);
-  if (known === undefined || !maySeeTrunk(identity, known))
-    throw forbidden('only a system admin chooses the id of a trunk; leave it out');
-}
-
+/** For an id that exists but may not be seen the answer is the same as for one that is the caller's own: ids are the engine's. */
 export function requireNewId(state: Provisioned, trunk: TrunkSettings): void {
   const id = trunkIdOf(trunk);
   if (trunkIn(state, id) !== undefined) throw new ApiProblem(409, 'exists', `trunk ${id} exists already`);

@@ -12,7 +12,7 @@ import { isDocument, withStoredSecrets } from './documents.ts';
 import { body, named } from './openapi.ts';
 import { operation } from './operation.ts';
 import { notFound } from './problem.ts';
-import { requireAllowedWrite, requireNewId, requireOwnId } from './trunk-change.ts';
+import { requireAllowedWrite, requireNewId } from './trunk-change.ts';
 
 const previewBody = z.strictObject({
   trunk: trunkSchema.describe('The trunk as it would be written.'),
@@ -43,7 +43,6 @@ export function trunkPreviewRoute(app: FastifyInstance, context: ApiContext): vo
     const { planned } = await previewChange(context, request, function* (state) {
       const before = replaces === undefined ? undefined : visibleTrunk(identity, state, replaces);
       if (before !== undefined) requireTrunkOwner(identity, before);
-      if (before === undefined) requireOwnId(identity, state, trunk);
       const after = written(state, trunk, before);
       yield* requireAllowedWrite(context, identity, state, { trunk: after, before });
       if (before === undefined) requireNewId(state, after);

@@ -227,7 +227,7 @@ export type Assignment = z.infer<typeof assignmentSchema>;
 export const trunkSchema = z.strictObject({
   id: optional(
     z.string().regex(/^[0-9]{1,18}$/, { error: 'must be 1 to 18 digits' }),
-    'Digits; when left out, derived from owner and name. Only a system admin or a file chooses another one. X-Outbound-Cli names it.',
+    'Digits; when left out, derived from owner and name. X-Outbound-Cli names it.',
   ),
   name: friendlyName.describe("The trunk's name."),
   type: z.enum(TRUNK_TYPES).describe('Who registers with whom, if anybody.'),

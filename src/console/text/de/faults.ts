@@ -31,8 +31,6 @@ export const faults: Readonly<Record<string, string>> = {
     'muss wählbar sein: Ziffern, * und #, vorn auch +, mit Trennzeichen, höchstens 40 Zeichen',
   '{did} is in more enabled rules than {most}, each 100 characters of a caller mask counting as one':
     '{did} steht in mehr als {most} eingeschalteten Regeln; je 100 Zeichen einer Anrufermaske zählen als eine',
-  'only a system admin chooses the id of a trunk; leave it out':
-    'nur ein Systemadmin wählt die ID eines Trunks; lassen Sie sie weg',
   'must be digits, * and #, or a +': 'darf nur Ziffern, *, # oder ein + haben',
   'must be digits, * and # with an optional leading +': 'darf nur Ziffern, * und # haben, vorn auch +',
   'must be a number or a range such as "101-199"': 'muss eine Nummer oder ein Bereich sein wie „101-199“',
