@@ -10,6 +10,7 @@ import { checkProvisioning } from '../../src/provisioning/check/provisioning.ts'
 import { tenantSchema } from '../../src/provisioning/tenants/schema.ts';
 import { provisioningSchema } from '../../src/provisioning/trunk-settings/schema.ts';
 import { parseWith } from '../../src/settings/schema-problems.ts';
+import { leastCpuMs } from '../kit/thread-cpu.ts';
 import { provision } from '../trunks/kit.ts';
 
 const rule = { name: 'r', trunk: 'carrier', dids: '1000', destination: { hangUp: true as const } };
@@ -338,5 +339,15 @@ describe('why a call goes where it goes, in German', () => {
     ['from.user: anonymous', 'from.user: anonymous'],
   ])('parts, values and reasons inside of it: %s', (reason, words) => {
     expect(inGerman(reason)).toBe(words);
+  });
+
+  test.each([
+    ['many parts in few octets', 'a b; '.repeat(60)],
+    ['more parts', 'a b; '.repeat(300)],
+    ['one long part', 'is in of the has no which '.repeat(300)],
+  ])('what a peer wrote at length is left as it is, and holds no page: %s', (_, written) => {
+    const reason = `the carrier says 486 ${written}`;
+    expect(inGerman(reason)).toBe(reason);
+    expect(leastCpuMs(100, () => inGerman(reason))).toBeLessThan(100);
   });
 });

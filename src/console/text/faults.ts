@@ -20,12 +20,18 @@ export function translated(message: string, table: Words): string {
 /** What stands between the parts of a reason, outside of quotes. */
 const BETWEEN = /([;,:] )(?=(?:[^"]*"[^"]*")*[^"]*$)/;
 
+/** Of a reason. What is longer holds what a peer wrote at length, and would be looked up for seconds. */
+const MOST_CHARACTERS = 1_000;
+const MOST_PARTS = 16;
+
 /**
- * The same of a reason, which is made of parts: as many of them together as the table has, else a part as it is. A single word is taken
- * for one of the engine's only where a reason begins: elsewhere it is a value.
+ * The same of a reason, which is made of parts: as many of them together as the table has, else a part as it is; as it is where it is
+ * long. A single word is taken for one of the engine's only where a reason begins: elsewhere it is a value.
  */
 export function translatedInParts(message: string, table: Words): string {
+  if (message.length > MOST_CHARACTERS) return message;
   const parts = message.split(BETWEEN);
+  if (parts.length > 2 * MOST_PARTS) return message;
   const inside = (words: string) => translatedInParts(words, table);
   let text = '';
   for (let at = 0; at < parts.length; ) {
