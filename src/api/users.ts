@@ -218,7 +218,7 @@ function codeRoutes(app: FastifyInstance, context: ApiContext): void {
     const { id } = await ownUser(context, request);
     const secret = newTotpSecret();
     await context.users.change(id, (known) => {
-      const user = visible(request, known);
+      const user = seen(context, request, known);
       if (user.totp?.confirmed === true)
         throw new ApiProblem(409, 'exists', 'an authenticator app is set up; take it away first');
       return { ...user, totp: { secret, confirmed: false, lastStep: 0 } };
@@ -230,11 +230,11 @@ function codeRoutes(app: FastifyInstance, context: ApiContext): void {
     readOnly: true,
     body: body('CodeInput', codeBody),
     answers: { 200: answer('The user', shape) },
-  }).by(async (request) => {
+  }).by(async (request, reply) => {
     const { id } = await ownUser(context, request);
     const { code } = request.body;
     const { before, after } = await context.users.change(id, (known) => {
-      const user = visible(request, known);
+      const user = seen(context, request, known);
       const { totp } = user;
       if (totp === undefined || totp.confirmed)
         throw new ApiProblem(409, 'nothing-to-confirm', 'begin to set up an authenticator app first');
@@ -244,7 +244,7 @@ function codeRoutes(app: FastifyInstance, context: ApiContext): void {
       return { ...user, totp: { ...totp, confirmed: true, lastStep: step } };
     });
     auditUser(context, request, 'update', before, after);
-    return userView(after);
+    return sendUser(context, reply, after);
   });
 }
 

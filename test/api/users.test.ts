@@ -14,8 +14,8 @@ const system = (method: string, url: string, body?: unknown) => ask(world, world
 async function signedIn(id: string, password = PASSWORD) {
   const { body, headers } = await ask(world, undefined, 'POST', '/api/v1/session', { user: id, password }, OWN);
   const cookie = String(headers['set-cookie']).split(';')[0] ?? '';
-  return (method: string, url: string, payload?: unknown): Promise<Answer> =>
-    ask(world, undefined, method, url, payload, { ...OWN, cookie, 'x-csrf-token': body.csrfToken });
+  return (method: string, url: string, payload?: unknown, more: Record<string, string> = {}): Promise<Answer> =>
+    ask(world, undefined, method, url, payload, { ...OWN, cookie, 'x-csrf-token': body.csrfToken, ...more });
 }
 
 test('the first user is made with the owner’s or a system admin’s token; until then a page learns that there is none', async () => {
@@ -135,7 +135,13 @@ test('an authenticator app is set up by whoever is signed in, counts once its fi
   await signedIn('pat');
   const wrong = code() === '000000' ? '000001' : '000000';
   expect((await pat('POST', '/api/v1/users/pat/codes/confirm', { code: wrong })).body.path).toBe('code');
-  expect((await pat('POST', '/api/v1/users/pat/codes/confirm', { code: code() })).body.codes).toBe(true);
+  const version = (await pat('GET', '/api/v1/users/pat')).headers['etag'];
+  const confirm = (match?: string) =>
+    pat('POST', '/api/v1/users/pat/codes/confirm', { code: code() }, match === undefined ? {} : { 'if-match': match });
+  expect((await confirm('"another"')).status).toBe(412);
+  const confirmed = await confirm(String(version));
+  expect([confirmed.status, confirmed.body.codes]).toEqual([200, true]);
+  expect(confirmed.headers['etag']).toBe((await pat('GET', '/api/v1/users/pat')).headers['etag']);
   expect((await pat('POST', '/api/v1/users/pat/codes')).status).toBe(409);
   expect((await pat('PATCH', '/api/v1/users/pat', { codes: false })).status).toBe(422);
   expect((await pat('PATCH', '/api/v1/users/pat', { codes: false, currentPassword: PASSWORD })).body.codes).toBe(false);
