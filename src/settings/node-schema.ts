@@ -216,7 +216,7 @@ export const messagesSchema = z.strictObject({
   bytesPerTenant: byDefault(
     67_108_864,
     z.int().min(1_024),
-    'Octets of new messages that a node stores of one tenant in an hour; once they are reached it takes no further ones until it is over (503). A text is 500 to 1,000.',
+    'Octets of new messages that a process of a node (one, or each worker) stores of one tenant in an hour; once they are reached it takes no further ones until it is over (503). A text is 500 to 1,000.',
   ),
 });
 
