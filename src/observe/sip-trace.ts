@@ -67,8 +67,8 @@ export class SipTrace {
   readonly #placeCount: number;
   /** Made with the first message. */
   #octetRing: Buffer | undefined = undefined;
-  // What is known of message n stands at place n modulo the number of places. A link takes a place too, so that links are as many as
-  // places at most; it has no text.
+  // What is known of message n stands at place n modulo the number of places. A link takes a place too, without a text. It is known for
+  // twice as many, and so when the messages after it leave the ring, however short those are that push them out.
   readonly #links: (Link | undefined)[];
   readonly #flows: (TraceFlow | undefined)[];
   readonly #atMs: Float64Array;
@@ -83,7 +83,7 @@ export class SipTrace {
   readonly #callIdEnd: Uint16Array;
   /** Octets beyond {@link SURE_TEXT_LENGTH} of each message, by the address of the peer: one that sends long ones leaves room for others'. */
   readonly #long: SharedBudget;
-  /** Number of the latest link of each SIP Call-ID, by its hash: it is known until its place is taken, which is after it has left the ring. */
+  /** Number of the latest link of each SIP Call-ID, by its hash, as long as it is known. */
   readonly #linkOf = new Map<number, number>();
   /** How many links each tenant has in the ring. */
   readonly #linksOf = new Map<string, number>();
@@ -101,7 +101,7 @@ export class SipTrace {
     this.#long = new SharedBudget(LONG_PART * this.#maxOctets);
     this.#shares = new TraceShares(SHARES_PART * this.#maxOctets);
     this.#placeCount = Math.ceil(this.#maxOctets / OCTETS_PER_PLACE);
-    this.#links = new Array(this.#placeCount).fill(undefined);
+    this.#links = new Array(2 * this.#placeCount).fill(undefined);
     this.#flows = new Array(this.#placeCount).fill(undefined);
     this.#atMs = new Float64Array(this.#placeCount);
     this.#start = new Float64Array(this.#placeCount);
@@ -164,15 +164,15 @@ export class SipTrace {
     const known = before?.callId === callId && before.sipCallId === sipCallId ? before : undefined;
     const link = linked({ callId, sipCallId, tenant, label, tags, begunBy }, known);
     const place = this.#claim(0);
-    this.#links[place] = link;
     this.#callIdHash[place] = hash;
+    this.#links[(this.#next - 1) % this.#links.length] = link;
     this.#linkOf.set(hash, this.#next - 1);
     this.#countLink(link, 1);
   }
 
   #linkBy(hash: number): Link | undefined {
     const number = this.#linkOf.get(hash);
-    return number === undefined ? undefined : this.#links[number % this.#placeCount];
+    return number === undefined ? undefined : this.#links[number % this.#links.length];
   }
 
   #countLink({ tenant }: Link, by: 1 | -1): void {
@@ -236,9 +236,10 @@ export class SipTrace {
   }
 
   *#latestFirst(next: number, after: number): Iterable<number> {
-    const old = this.#shares.all().map(({ number }) => number);
-    for (let message = next - 1; message >= Math.max(this.#oldest, after); message--) yield message;
-    for (const number of old.reverse()) if (number >= after) yield number;
+    let message = next;
+    while (message > Math.max(this.#oldest, after)) yield --message;
+    // What has left the ring meanwhile may be among them.
+    for (const { number } of [...this.#shares.all()].reverse()) if (number >= after && number < message) yield number;
   }
 
   /** Who the peer of each SIP Call-ID is, where it is known. */
@@ -251,7 +252,7 @@ export class SipTrace {
   #keptLinks(): Link[] {
     const links = new Set(this.#shares.all().map(({ link }) => link));
     for (let at = this.#oldest; at < this.#next; at++) {
-      const link = this.#links[at % this.#placeCount];
+      const link = this.#links[at % this.#links.length];
       if (link !== undefined) links.add(link);
     }
     return [...links];
@@ -276,7 +277,7 @@ export class SipTrace {
     while (this.#next - this.#oldest === this.#placeCount || this.octets + length > this.#maxOctets)
       this.#evictOldest();
     const place = this.#next % this.#placeCount;
-    this.#forgetLink(place);
+    this.#forgetLink(this.#next % this.#links.length);
     this.#atMs[place] = this.#clock.wallMs();
     this.#start[place] = this.#end;
     this.#length[place] = length;
@@ -287,7 +288,7 @@ export class SipTrace {
 
   #evictOldest(): void {
     const place = this.#oldest % this.#placeCount;
-    const link = this.#links[place];
+    const link = this.#links[this.#oldest % this.#links.length];
     if (link !== undefined) this.#countLink(link, -1);
     else this.#share(place);
     const beyond = (this.#length[place] as number) - SURE_TEXT_LENGTH;
@@ -304,13 +305,14 @@ export class SipTrace {
     if (message?.sipCallId === link.sipCallId) this.#shares.keep(link.tenant, message, link);
   }
 
-  /** Another one takes its place. */
+  /** Another one takes its place among the links. */
   #forgetLink(place: number): void {
-    if (this.#links[place] === undefined) return;
+    const link = this.#links[place];
+    if (link === undefined) return;
     this.#links[place] = undefined;
-    const hash = this.#callIdHash[place] as number;
-    const number = this.#linkOf.get(hash) as number;
-    if (number % this.#placeCount === place) this.#linkOf.delete(hash);
+    const hash = fnv1a(link.sipCallId) | 0;
+    const number = this.#linkOf.get(hash);
+    if (number !== undefined && number % this.#links.length === place) this.#linkOf.delete(hash);
   }
 
   #callIdAt(place: number): string {

@@ -72,18 +72,34 @@ describe('a call of a tenant in the trace', () => {
     return trace;
   };
 
-  test('is there, by either name, after what strangers have sent since has filled the ring', async () => {
+  /** Strangers' messages. */
+  const flood = (trace: SipTrace, messages: number, octets = 500) => {
+    for (let at = 0; at < messages; at++)
+      trace.record(`OPTIONS sip:x SIP/2.0\r\nCall-ID: ${at}\r\n\r\n${'x'.repeat(octets)}`, false, flow);
+  };
+
+  test.each([500, 100, 0])(
+    'is there, by either name, after strangers have filled the ring since, with messages of %i octets',
+    async (octets) => {
+      const trace = made();
+      flood(trace, 20_000, octets);
+      for (const found of [trace.find('call-quiet'), trace.find('quiet'), trace.findCall('call-quiet')])
+        expect(found.map(({ leg, direction, sipCallId }) => [leg, direction, sipCallId])).toEqual([
+          ['caller', 'received', 'quiet'],
+          ['caller', 'sent', 'quiet'],
+        ]);
+      const { messages } = await trace.search({ method: 'INVITE' }, 10);
+      expect(messages.map(({ sipCallId }) => sipCallId)).toEqual(['quiet']);
+      expect(trace.find('1')).toEqual([]);
+    },
+  );
+
+  test('is found by a search, which lets others go on, though it leaves the ring meanwhile', async () => {
     const trace = made();
-    for (let at = 0; at < 10_000; at++)
-      trace.record(`OPTIONS sip:x SIP/2.0\r\nCall-ID: ${at}\r\n\r\n${'x'.repeat(500)}`, false, flow);
-    for (const found of [trace.find('call-quiet'), trace.find('quiet'), trace.findCall('call-quiet')])
-      expect(found.map(({ leg, direction, sipCallId }) => [leg, direction, sipCallId])).toEqual([
-        ['caller', 'received', 'quiet'],
-        ['caller', 'sent', 'quiet'],
-      ]);
-    const { messages } = await trace.search({ method: 'INVITE' }, 10);
-    expect(messages.map(({ sipCallId }) => sipCallId)).toEqual(['quiet']);
-    expect(trace.find('1')).toEqual([]);
+    flood(trace, 1_000);
+    const searched = trace.search({ method: 'INVITE' }, 10);
+    flood(trace, 10_000);
+    expect((await searched).messages.map(({ sipCallId }) => sipCallId)).toEqual(['quiet']);
   });
 
   test('is there after the calls of another tenant have, whose latest are there as well', () => {
