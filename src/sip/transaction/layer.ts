@@ -398,7 +398,7 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       : new NonInviteServerTransaction(this, request, flow);
   }
 
-  /** What is known of a request, as if its method were `method` (§17.2.3, §9.2). An ACK or CANCEL with a wrong CSeq means its Call-ID's latest. */
+  /** What is known of a request, as if its method were `method` (§17.2.3, §9.2). An ACK or CANCEL with a wrong CSeq means the branch's latest, where that is of its Call-ID. */
   #find(request: SipRequest, method: string): KnownRequest<F> | undefined {
     const { host, port } = request.topVia();
     const key = serverKey(request, method);

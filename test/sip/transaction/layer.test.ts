@@ -48,11 +48,13 @@ describe('matching requests to server transactions (§17.2.3)', () => {
     },
   );
 
-  test('one branch for several requests: CANCEL and ACK find their INVITE, and with a wrong CSeq the latest of their Call-ID', () => {
+  test('one branch for several requests: CANCEL and ACK find their INVITE, and with a wrong CSeq the branch’s latest, where it is of their Call-ID', () => {
     const world = new World();
     for (const callId of ['a', 'b', 'c']) world.receive(makeInvite({ callId }));
     const [first, second, third] = world.requests;
     world.receive(makeRequest('CANCEL', { callId: 'b' }));
+    expect([first, second, third].map((each) => each?.state)).toEqual(['proceeding', 'completed', 'proceeding']);
+    world.receive(makeRequest('CANCEL', { callId: 'a', sequence: 999 }));
     expect([first, second, third].map((each) => each?.state)).toEqual(['proceeding', 'completed', 'proceeding']);
     world.receive(makeRequest('CANCEL', { callId: 'c', sequence: 999 }));
     expect([first, second, third].map((each) => each?.state)).toEqual(['proceeding', 'completed', 'completed']);
