@@ -12,6 +12,17 @@ export function ownCopy(text: string): string {
   return Buffer.from(text, 'latin1').toString('latin1');
 }
 
+/** Octets of a reason phrase that are kept; a peer may write as many as a message has. */
+const MOST_REASON_OCTETS = 256;
+
+/** A reason phrase for whoever keeps it, and not its message: octets, cut before a character of UTF-8. */
+export function keptReason(reason: string): string {
+  let end = MOST_REASON_OCTETS;
+  // RFC 3629 §3: 10xxxxxx goes on with a character, of which there are three such at most.
+  while (end > MOST_REASON_OCTETS - 3 && (reason.charCodeAt(end) & 0xc0) === 0x80) end--;
+  return ownCopy(reason.slice(0, end));
+}
+
 /** Latin1 parts as one text of its own: put together with `+` there is an object for each part, and the text is copied twice. */
 export function joined(first: string, second: string, third = '', fourth = ''): string {
   if (first.length + second.length + third.length + fourth.length > scratch.length)

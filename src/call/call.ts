@@ -1,6 +1,6 @@
 import { randomToken } from '../base/ids.ts';
 import { cancelTimer, type Timer, type TimerTarget } from '../base/scheduler.ts';
-import { ownCopy } from '../base/text.ts';
+import { keptReason, ownCopy } from '../base/text.ts';
 import type { MediaRefusal, MediaSession } from '../media/index.ts';
 import { type HeaderList, reasonPhrase, type SipRequest, type SipResponse } from '../sip/message/index.ts';
 import { Attempt, type AttemptUser } from './attempt.ts';
@@ -21,7 +21,6 @@ import {
   type CallState,
   callListing,
   type EndedBy,
-  keptReason,
   LiveRecord,
   type NamedLeg,
   namedLegs,

@@ -153,17 +153,6 @@ export interface JoinedLeg extends NamedLeg {
 /** Why and by whom a call ended. */
 export type EndedBy = 'caller' | 'callee' | 'engine';
 
-/** Octets of a reason phrase that are kept; a peer may write as many as a message has. */
-const MOST_REASON_OCTETS = 256;
-
-/** A reason phrase as a record keeps it, whose message is not kept: octets, cut before a character of UTF-8. */
-export function keptReason(reason: string): string {
-  let end = MOST_REASON_OCTETS;
-  // RFC 3629 §3: 10xxxxxx goes on with a character, of which there are three such at most.
-  while (end > MOST_REASON_OCTETS - 3 && (reason.charCodeAt(end) & 0xc0) === 0x80) end--;
-  return ownCopy(reason.slice(0, end));
-}
-
 const NO_ATTEMPTS: readonly AttemptRecord[] = [];
 const NONE: readonly BegunLeg[] = [];
 const NO_JOINED: readonly JoinedLeg[] = [];

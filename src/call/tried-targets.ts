@@ -1,11 +1,12 @@
 import { added } from '../base/added.ts';
+import { keptReason } from '../base/text.ts';
 import { describeDestination } from '../sip/endpoint/index.ts';
 import { HeaderId, type SipResponse } from '../sip/message/index.ts';
 import { retryAfterOf } from './branch-outcome.ts';
 import type { LegCall } from './leg.ts';
 import type { BranchPlan } from './plan.ts';
 import type { CallEnvironment } from './ports.ts';
-import { type AttemptRecord, keptReason } from './record.ts';
+import type { AttemptRecord } from './record.ts';
 import type { TargetInvite } from './target-invite.ts';
 
 /** Whose targets they are; `BranchUser` is it. */

@@ -3,6 +3,7 @@
  * among them, and whoever calls chooses whom: so what one tenant's call was told holds for that tenant, and for all who use the trunk once
  * a second one was told the like meanwhile.
  */
+import { keptReason } from '../base/text.ts';
 import { describeDestination } from '../sip/endpoint/index.ts';
 import type { Target } from '../sip/transport/index.ts';
 import type { TrunkAttempt } from './evidence.ts';
@@ -19,7 +20,7 @@ export const UNKNOWN = '';
 
 /** What an attempt was told, to hold until then (monotonic, ms). */
 export function toldBy({ status, reason }: Pick<TrunkAttempt, 'status' | 'reason'>, untilMs: number): Told {
-  return { untilMs, reason: `the carrier says ${status} ${reason}` };
+  return { untilMs, reason: `the carrier says ${status} ${keptReason(reason)}` };
 }
 
 export class CarrierRefusals {

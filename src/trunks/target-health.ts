@@ -2,6 +2,7 @@
  * How the targets of one trunk do: a count of successes or failures in a row per target, with hysteresis, and the time until which a
  * target asked to be left alone. Fed by pings and by calls alike. Pure: time comes in as an argument.
  */
+import { keptReason } from '../base/text.ts';
 
 export type Liveness = 'up' | 'down' | 'unknown';
 
@@ -53,7 +54,7 @@ export class TargetHealth {
     known.failures = 0;
     known.successes++;
     known.code = code;
-    known.reason = reason;
+    known.reason = keptReason(reason);
     known.heldUntilMs = 0;
     // The first word on a target needs no second: hysteresis is for changes.
     if (known.liveness !== 'down' || known.successes >= upAfter) known.liveness = 'up';
@@ -64,7 +65,7 @@ export class TargetHealth {
     known.successes = 0;
     known.failures++;
     known.code = code;
-    known.reason = reason;
+    known.reason = keptReason(reason);
     if (known.failures >= downAfter) known.liveness = 'down';
   }
 
@@ -79,7 +80,7 @@ export class TargetHealth {
     const known = this.#known(key);
     known.heldUntilMs = untilMs;
     known.code = code;
-    known.reason = reason;
+    known.reason = keptReason(reason);
   }
 
   isHeld(key: string, nowMs: number): boolean {

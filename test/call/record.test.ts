@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { keptReason, LiveRecord } from '../../src/call/record.ts';
+import { keptReason } from '../../src/base/text.ts';
+import { LiveRecord } from '../../src/call/record.ts';
 import { branchTo, scene, stages } from './world.ts';
 
 test('of legs that take each other’s place without end the first are kept by name, the latest, and the other party', () => {
@@ -22,13 +23,4 @@ test('of a reason phrase as long as a message its beginning is kept, for the cal
   expect(kept).toBe(reason.slice(0, 256));
   expect(world.engine.ended).toMatchObject([{ reason: kept, attempts: [{ reason: kept }] }]);
   expect(sent.final?.reason).toBe(reason);
-});
-
-test.each(['é', '€', '😀'])('of a long reason phrase no character is cut in two: %s', (character) => {
-  const octets = Buffer.from(character).toString('latin1');
-  for (let before = 250; before <= 257; before++) {
-    const whole = Math.max(Math.floor((256 - before) / octets.length), 0);
-    const kept = keptReason('x'.repeat(before) + octets.repeat(9));
-    expect(Buffer.from(kept, 'latin1').toString()).toBe('x'.repeat(Math.min(before, 256)) + character.repeat(whole));
-  }
 });

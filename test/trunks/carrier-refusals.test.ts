@@ -1,12 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { Directory } from '../../src/provisioning/directory/directory.ts';
 import { createResponse, HeaderId } from '../../src/sip/message/index.ts';
-import { CarrierRefusals, TargetRefusals } from '../../src/trunks/carrier-refusals.ts';
+import { CarrierRefusals, TargetRefusals, toldBy } from '../../src/trunks/carrier-refusals.ts';
 import { TargetHealth } from '../../src/trunks/target-health.ts';
 import { provision } from './kit.ts';
 import { idOf, ipTrunk, PROVIDER, TrunkWorld } from './provider.ts';
 
 const told = (reason: string, untilMs: number) => ({ reason, untilMs });
+
+test('of what a carrier says at length the beginning is told', () => {
+  const { reason } = toldBy({ status: 486, reason: `Busy ${'x'.repeat(8_000)}` }, 1000);
+  expect(reason).toMatch(/^the carrier says 486 Busy x{251}$/);
+});
 
 test('what one tenant was told holds for that one, and for all once another was told the like while it holds', () => {
   const refusals = new CarrierRefusals();

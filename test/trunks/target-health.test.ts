@@ -58,3 +58,9 @@ test('targets that are not in use any more are forgotten', () => {
   health.keepOnly(new Set());
   expect(health.verdict(0).liveness).toBe('unknown');
 });
+
+test('of what a peer says at length the beginning is kept', () => {
+  const health = new TargetHealth();
+  health.alive('a', 486, `Busy ${'x'.repeat(8_000)}`, { downAfter: 1, upAfter: 1 });
+  expect(health.view('a', 0).reason).toHaveLength(256);
+});
