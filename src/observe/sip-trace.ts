@@ -67,8 +67,8 @@ export class SipTrace {
   readonly #placeCount: number;
   /** Made with the first message. */
   #octetRing: Buffer | undefined = undefined;
-  // What is known of message n stands at place n modulo the number of places. A link takes a place too, without a text. It is known for
-  // twice as many, and so when the messages after it leave the ring, however short those are that push them out.
+  // What is known of message n stands at place n modulo the number of places. A link takes a place too, without a flow and a text. What is
+  // recorded while it is known keeps it, and has it when it leaves the ring, however short the messages are that push it out.
   readonly #links: (Link | undefined)[];
   readonly #flows: (TraceFlow | undefined)[];
   readonly #atMs: Float64Array;
@@ -101,7 +101,7 @@ export class SipTrace {
     this.#long = new SharedBudget(LONG_PART * this.#maxOctets);
     this.#shares = new TraceShares(SHARES_PART * this.#maxOctets);
     this.#placeCount = Math.ceil(this.#maxOctets / OCTETS_PER_PLACE);
-    this.#links = new Array(2 * this.#placeCount).fill(undefined);
+    this.#links = new Array(this.#placeCount).fill(undefined);
     this.#flows = new Array(this.#placeCount).fill(undefined);
     this.#atMs = new Float64Array(this.#placeCount);
     this.#start = new Float64Array(this.#placeCount);
@@ -129,9 +129,11 @@ export class SipTrace {
     const place = this.#claim(length);
     this.#octetRing ??= Buffer.allocUnsafeSlow(this.#maxOctets);
     this.#octetRing.write(text, (this.#start[place] as number) % this.#maxOctets, length, 'latin1');
+    const hash = fnv1a(text, start, end) | 0;
+    this.#links[place] = this.#linkBy(hash);
     this.#flows[place] = flow;
     this.#sent[place] = sent ? 1 : 0;
-    this.#callIdHash[place] = fnv1a(text, start, end);
+    this.#callIdHash[place] = hash;
     this.#callIdStart[place] = start;
     this.#callIdEnd[place] = end;
   }
@@ -165,14 +167,14 @@ export class SipTrace {
     const link = linked({ callId, sipCallId, tenant, label, tags, begunBy }, known);
     const place = this.#claim(0);
     this.#callIdHash[place] = hash;
-    this.#links[(this.#next - 1) % this.#links.length] = link;
+    this.#links[place] = link;
     this.#linkOf.set(hash, this.#next - 1);
     this.#countLink(link, 1);
   }
 
   #linkBy(hash: number): Link | undefined {
     const number = this.#linkOf.get(hash);
-    return number === undefined ? undefined : this.#links[number % this.#links.length];
+    return number === undefined ? undefined : this.#links[number % this.#placeCount];
   }
 
   #countLink({ tenant }: Link, by: 1 | -1): void {
@@ -252,7 +254,7 @@ export class SipTrace {
   #keptLinks(): Link[] {
     const links = new Set(this.#shares.all().map(({ link }) => link));
     for (let at = this.#oldest; at < this.#next; at++) {
-      const link = this.#links[at % this.#links.length];
+      const link = this.#links[at % this.#placeCount];
       if (link !== undefined) links.add(link);
     }
     return [...links];
@@ -277,7 +279,7 @@ export class SipTrace {
     while (this.#next - this.#oldest === this.#placeCount || this.octets + length > this.#maxOctets)
       this.#evictOldest();
     const place = this.#next % this.#placeCount;
-    this.#forgetLink(this.#next % this.#links.length);
+    this.#forgetLink(place);
     this.#atMs[place] = this.#clock.wallMs();
     this.#start[place] = this.#end;
     this.#length[place] = length;
@@ -288,8 +290,7 @@ export class SipTrace {
 
   #evictOldest(): void {
     const place = this.#oldest % this.#placeCount;
-    const link = this.#links[this.#oldest % this.#links.length];
-    if (link !== undefined) this.#countLink(link, -1);
+    if (this.#flows[place] === undefined) this.#countLink(this.#links[place] as Link, -1);
     else this.#share(place);
     const beyond = (this.#length[place] as number) - SURE_TEXT_LENGTH;
     if (beyond > 0) this.#long.change((this.#flows[place] as TraceFlow).remoteAddress, -beyond);
@@ -299,20 +300,17 @@ export class SipTrace {
 
   /** The oldest message stays, where it is of a call of a tenant that has few others here. */
   #share(place: number): void {
-    const link = this.#linkBy(this.#callIdHash[place] as number);
+    const link = this.#linkBy(this.#callIdHash[place] as number) ?? this.#links[place];
     if (link?.tenant === undefined || (this.#linksOf.get(link.tenant) ?? 0) >= ENOUGH_LINKS) return;
     const message = this.#recorded(this.#oldest);
     if (message?.sipCallId === link.sipCallId) this.#shares.keep(link.tenant, message, link);
   }
 
-  /** Another one takes its place among the links. */
+  /** Another one takes its place. */
   #forgetLink(place: number): void {
-    const link = this.#links[place];
-    if (link === undefined) return;
     this.#links[place] = undefined;
-    const hash = fnv1a(link.sipCallId) | 0;
-    const number = this.#linkOf.get(hash);
-    if (number !== undefined && number % this.#links.length === place) this.#linkOf.delete(hash);
+    const hash = this.#callIdHash[place] as number;
+    if (this.#linkOf.get(hash) === this.#next - this.#placeCount) this.#linkOf.delete(hash);
   }
 
   #callIdAt(place: number): string {

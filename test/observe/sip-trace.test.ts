@@ -182,7 +182,7 @@ describe('SipTrace', () => {
   test('a call that outlived its links is found by the legs that it is known to have', () => {
     const trace = new SipTrace(new VirtualScheduler(), { maxOctets: 50_000 });
     trace.link('long', 'a', 'caller', ['ours-a']);
-    for (let call = 0; call < 200; call++) trace.record(message(`other-${call}`, 'x'.repeat(500)), true, flow);
+    for (let call = 0; call < 400; call++) trace.record(message(`other-${call}`, 'x'.repeat(500)), true, flow);
     trace.record(text('a', 'BYE sip:a SIP/2.0', 'theirs', 'ours-a'), false, flow);
     trace.record(text('b', 'BYE sip:b SIP/2.0', 'ours-b', 'theirs'), true, flow);
     expect(trace.find('long')).toEqual([]);
