@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { nameInOneLine } from '../base/certificate-chain.ts';
 import { optional } from '../base/schema.ts';
@@ -9,17 +9,17 @@ import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { namesIn, tlsCertificate } from '../provisioning/trunk-settings/tls-certificates.ts';
 import { isSystemAdmin, maySeeTenant, tenantScope } from './access.ts';
 import { answerSchemaOf } from './answer-schema.ts';
-import { applyChange, factOf, sendResource } from './change.ts';
+import { factOf, type PlannedResource } from './change.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, identityOf, withManager } from './context.ts';
-import { entityTag, mergePatch, requireMatch, withoutSecrets, withStoredSecrets } from './documents.ts';
+import { entityTag, requireMatch, withoutSecrets } from './documents.ts';
+import { type ResourceAsker, type ResourceKind, resourceHandlers } from './managed-resource.ts';
 import { body, made, named, patchOf } from './openapi.ts';
 import { operation } from './operation.ts';
 import { auditTenant, ownByDefault } from './ownership.ts';
 import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { ApiProblem, forbidden, invalid, notFound, taken } from './problem.ts';
 import type { Identity } from './tokens.ts';
-import { check } from './validation.ts';
 
 const params = z.strictObject({ name: keyText.describe("The certificate's name.") });
 const shape = made('Certificate', () => {
@@ -36,12 +36,12 @@ const shape = made('Certificate', () => {
 
 /** Certificates that calls are signed with, or TLS is spoken with. A private key goes in and never comes out. */
 export function certificateRoutes(app: FastifyInstance, context: ApiContext): void {
-  readRoutes(app, context);
-  writeRoutes(app, context);
+  listRoute(app, context);
+  resourceRoutes(app, context);
   chainRoute(app, context);
 }
 
-function readRoutes(app: FastifyInstance, context: ApiContext): void {
+function listRoute(app: FastifyInstance, context: ApiContext): void {
   operation(app, 'listCertificates', {
     querystring: z.strictObject({
       ...longPageFields,
@@ -64,64 +64,82 @@ function readRoutes(app: FastifyInstance, context: ApiContext): void {
       query,
     );
   });
-  operation(app, 'getCertificate', { params, answers: { 200: answer('The certificate', shape) } }).by(
-    (request, reply) => {
-      const certificate = visible(identityOf(request), context.provisioning.current().state, nameOf(request));
-      return sendResource(context, reply, certificate, viewOf(context, certificate));
-    },
-  );
 }
 
-function writeRoutes(app: FastifyInstance, context: ApiContext): void {
+function resourceRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { get, create, put, patch, remove } = resourceHandlers(context, certificateKind(context));
   const input = body('CertificateInput', certificateSchema);
+  operation(app, 'getCertificate', { params, answers: { 200: answer('The certificate', shape) } }).by(get);
   operation(app, 'createCertificate', {
     body: input,
     answers: { 201: answer('Created', shape) },
     preValidation: ownByDefault,
-  }).by((request, reply) =>
-    write(context, request, reply, (state) => {
-      const after = request.body as CertificateSettings;
-      // Names are everybody's: one that is taken is told, and not by whom.
-      if (certificateIn(state, after.name) !== undefined)
-        throw taken('name', `there is already a certificate "${after.name}"`, 'certificate-name-taken');
-      return { before: undefined, after };
-    }),
-  );
+  }).by(create);
   operation(app, 'putCertificate', {
     params,
     body: input,
     answers: { 200: answer('Replaced', shape), 201: answer('Created', shape) },
     preValidation: ownByDefault,
-  }).by((request, reply) =>
-    write(context, request, reply, (state) => {
-      const stored = certificateIn(state, nameOf(request));
-      const before = stored === undefined ? undefined : visible(identityOf(request), state, nameOf(request));
-      return { before, after: withStoredSecrets(request.body as CertificateSettings, before) };
-    }),
-  );
+  }).by(put);
   operation(app, 'patchCertificate', {
     params,
     body: patchOf('Certificate', certificateSchema),
     answers: { 200: answer('Changed', shape) },
-  }).by((request, reply) =>
-    write(context, request, reply, (state) => {
-      const before = visible(identityOf(request), state, nameOf(request));
-      return { before, after: check(certificateSchema, mergePatch(before, request.body)) as CertificateSettings };
-    }),
-  );
-  operation(app, 'deleteCertificate', { params, answers: { 204: answer('Deleted') } }).by(async (request, reply) => {
-    await applyChange(context, request, (state) => {
-      const before = visible(identityOf(request), state, nameOf(request));
-      requireMatch(request.headers['if-match'], entityTag(before, context.entityTagKey));
+  }).by(patch);
+  operation(app, 'deleteCertificate', { params, answers: { 204: answer('Deleted') } }).by(remove);
+}
+
+interface CertificatePath {
+  /** Absent where one is made. */
+  readonly name?: string | undefined;
+}
+
+function certificateKind(context: ApiContext): ResourceKind<CertificateSettings, CertificatePath> {
+  return {
+    schema: certificateSchema,
+    existing: ({ identity, params: { name = '' } }, state) => {
+      const certificate = certificateIn(state, name);
+      if (certificate === undefined || !maySeeTenant(identity, certificate.owner))
+        throw notFound(`certificate ${name}`);
+      return certificate;
+    },
+    isFree: ({ params: { name = '' } }, state) => certificateIn(state, name) === undefined,
+    requireNew: (_asker, state, { name }) => {
+      // Names are everybody's: one that is taken is told, and not by whom.
+      if (certificateIn(state, name) !== undefined)
+        throw taken('name', `there is already a certificate "${name}"`, 'certificate-name-taken');
+    },
+    plan: (asker, state, before, after) => planCertificate(context, asker, state, before, after),
+    planDeletion: ({ ifMatch }, _state, before) => {
+      requireMatch(ifMatch, entityTag(before, context.entityTagKey));
       requireUnused(context, before);
       return {
         deletes: `certificate ${before.name}`,
         change: { deleteCertificates: [before.name] },
         facts: [factOf(`certificates/${before.name}`, auditTenant(before), before, undefined)],
       };
-    });
-    return reply.code(204).send();
-  });
+    },
+    view: (_asker, certificate) => viewOf(context, certificate),
+  };
+}
+
+function planCertificate(
+  context: ApiContext,
+  { identity, ifMatch, params: { name } }: ResourceAsker<CertificatePath>,
+  state: Provisioned,
+  before: CertificateSettings | undefined,
+  after: CertificateSettings,
+): PlannedResource {
+  if (name !== undefined && after.name !== name)
+    throw invalid([{ code: 'name-fixed', path: 'name', message: `must be "${name}", as in the path` }]);
+  requireMatch(ifMatch, before && entityTag(before, context.entityTagKey));
+  requireAllowedCertificate(context, identity, after, before);
+  const place = before === undefined ? state.certificates.length : certificatePlace(state, after.name);
+  return {
+    change: { putCertificates: [after] },
+    facts: [factOf(`certificates/${after.name}`, auditTenant(after), before, after)],
+    bodyPaths: new Map([[`certificates[${place}]`, '']]),
+  };
 }
 
 /** Of other nodes nobody knows here: one that misses its certificate goes on with what it has, and says so. */
@@ -158,38 +176,6 @@ function chainRoute(app: FastifyInstance, context: ApiContext): void {
   });
 }
 
-interface Written {
-  readonly before: CertificateSettings | undefined;
-  readonly after: CertificateSettings;
-}
-
-async function write(
-  context: ApiContext,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  decide: (state: Provisioned) => Written,
-): Promise<FastifyReply> {
-  const identity = identityOf(request);
-  const { before, after } = await applyChange(context, request, (state) => {
-    const { before, after } = decide(state);
-    const name = (request.params as { name?: string }).name;
-    if (name !== undefined && after.name !== name)
-      throw invalid([{ code: 'name-fixed', path: 'name', message: `must be "${name}", as in the path` }]);
-    requireMatch(request.headers['if-match'], before && entityTag(before, context.entityTagKey));
-    requireAllowedCertificate(context, identity, after, before);
-    const place = before === undefined ? state.certificates.length : certificatePlace(state, after.name);
-    return {
-      before,
-      after,
-      change: { putCertificates: [after] },
-      facts: [factOf(`certificates/${after.name}`, auditTenant(after), before, after)],
-      bodyPaths: new Map([[`certificates[${place}]`, '']]),
-    };
-  });
-  if (before === undefined) reply.code(201).header('location', `/api/v1/certificates/${after.name}`);
-  return sendResource(context, reply, after, viewOf(context, after));
-}
-
 /** What an admin may make of a certificate: a tenant admin of its own tenant's; and nobody uploads one that has ended. */
 export function requireAllowedCertificate(
   context: ApiContext,
@@ -212,12 +198,6 @@ export function requireAllowedCertificate(
   }
 }
 
-function visible(identity: Identity, state: Provisioned, name: string): CertificateSettings {
-  const certificate = certificateIn(state, name);
-  if (certificate === undefined || !maySeeTenant(identity, certificate.owner)) throw notFound(`certificate ${name}`);
-  return certificate;
-}
-
 /** Without its key, and with what is in it for people. */
 function viewOf(context: ApiContext, certificate: CertificateSettings): object {
   const { leaf, notBeforeMs, notAfterMs } =
@@ -237,8 +217,4 @@ function viewOf(context: ApiContext, certificate: CertificateSettings): object {
     ...(path !== undefined && { servedAt: path }),
   };
   return withManager(context, `certificates/${certificate.name}`, { ...withoutSecrets(certificate), facts });
-}
-
-function nameOf(request: FastifyRequest): string {
-  return (request.params as { name: string }).name;
 }

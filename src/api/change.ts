@@ -40,6 +40,11 @@ export interface PlannedChange {
   readonly referrers?: readonly Problem[];
 }
 
+/** A change of one resource: its fact says which, what it was, and what it is. */
+export interface PlannedResource extends PlannedChange {
+  readonly facts: readonly [PlannedChange['facts'][number]];
+}
+
 /**
  * What the audit log keeps of a change of `resource`.
  *

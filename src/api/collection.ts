@@ -16,9 +16,10 @@ import {
 } from '../provisioning/tenants/schema.ts';
 import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { requireTenant } from './access.ts';
-import { factOf, type PlannedChange } from './change.ts';
+import { factOf, type PlannedResource } from './change.ts';
 import { type ApiContext, identityOf, withManager } from './context.ts';
 import { type Document, entityTag, requireMatch, withoutSecrets } from './documents.ts';
+import type { ResourceAsker, ResourceKind } from './managed-resource.ts';
 import { ApiProblem, invalid, notFound, taken } from './problem.ts';
 import { requireAllowedTrust } from './sources.ts';
 import type { Identity } from './tokens.ts';
@@ -84,31 +85,44 @@ export function plainText(most: number) {
     .regex(/^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$/, { error: 'must not contain control characters' });
 }
 
-/** Who asks for a change, and for which version. */
-export interface Asker {
-  readonly identity: Identity;
-  readonly ifMatch?: string | undefined;
-  readonly ifNoneMatch?: string | undefined;
+interface ItemPath {
+  readonly tenant: string;
+  /** Absent where one is made. */
+  readonly key?: string | undefined;
 }
 
-export function askerOf(request: FastifyRequest): Asker {
+/** How an item of a tenant is found, changed and shown. */
+export function itemKind(context: ApiContext, collection: Collection): ResourceKind<Item, ItemPath> {
+  const find = (asker: ResourceAsker<ItemPath>, state: Provisioned) =>
+    itemsOf(tenantFor(asker, state), collection).find((item) => item[collection.key] === asker.params.key);
   return {
-    identity: identityOf(request),
-    ifMatch: request.headers['if-match'],
-    ifNoneMatch: request.headers['if-none-match'],
+    schema: collection.schema,
+    existing: (asker, state) => {
+      const item = find(asker, state);
+      if (item === undefined) throw notFound(`${collection.singular} ${asker.params.key ?? ''}`);
+      return item;
+    },
+    isFree: (asker, state) => find(asker, state) === undefined,
+    requireNew: (asker, state, wanted) => requireNewKey(tenantFor(asker, state), collection, wanted),
+    plan: (asker, state, before, after) => planItem(context, collection, asker, state, before, after),
+    planDeletion: (asker, state, before) => planItem(context, collection, asker, state, before, undefined),
+    // An item belongs to whom its tenant belongs to.
+    view: ({ params }, item) => itemView(context, params.tenant, item),
   };
 }
 
 /** @param before undefined for a new item @param after undefined for one that is deleted */
-export function* planItem(
+function* planItem(
   context: ApiContext,
-  { identity, ifMatch, ifNoneMatch }: Asker,
-  state: Provisioned,
   collection: Collection,
-  tenant: Tenant,
+  asker: ResourceAsker<ItemPath>,
+  state: Provisioned,
   before: Item | undefined,
   after: Item | undefined,
-): Steps<PlannedChange> {
+): Steps<PlannedResource> {
+  const { identity, params, ifMatch, ifNoneMatch } = asker;
+  const tenant = tenantFor(asker, state);
+  requireSameKey(params.key, collection, after);
   requireMatch(ifMatch, before && entityTag(before, context.entityTagKey));
   if (before !== undefined && ifNoneMatch === '*') {
     throw new ApiProblem(412, 'exists', `${collection.singular} exists already`);
@@ -142,16 +156,24 @@ function referrersOf(number: string, collection: Collection, tenant: Tenant, ten
 }
 
 /** An item is renamed by deleting it and making another: what refers to it does so by this name. */
-export function requireSameKey(key: string | undefined, collection: Collection, after: Item): void {
-  if (key === undefined || after[collection.key] === key) return;
+function requireSameKey(key: string | undefined, collection: Collection, after: Item | undefined): void {
+  if (key === undefined || after === undefined || after[collection.key] === key) return;
   const message = `must be "${key}", as in the path; a ${collection.singular} cannot be renamed`;
   throw invalid([{ code: 'name-fixed', path: collection.key, message }]);
 }
 
-export function requireNewKey(tenant: Tenant, collection: Collection, after: Item): void {
+function requireNewKey(tenant: Tenant, collection: Collection, after: Item): void {
   const { key, singular } = collection;
   const isTaken = itemsOf(tenant, collection).some((item) => item[key] === after[key]);
   if (isTaken) throw taken(key, `${singular} ${String(after[key])} exists already`);
+}
+
+/** Whose resource is asked for, or which tenant. */
+export function tenantFor(
+  { identity, params }: ResourceAsker<{ readonly tenant: string }>,
+  state: Provisioned,
+): Tenant {
+  return visibleTenant(identity, state, params.tenant);
 }
 
 /** A tenant by name, if this admin may see it. */
@@ -184,12 +206,6 @@ export function* itemsByKey(tenant: Tenant, collection: Collection): Steps<TextM
     if (index % 64 === 0) yield;
   }
   return items;
-}
-
-export function existing(tenant: Tenant, collection: Collection, key: string): Item {
-  const item = itemsOf(tenant, collection).find((candidate) => candidate[collection.key] === key);
-  if (item === undefined) throw notFound(`${collection.singular} ${key}`);
-  return item;
 }
 
 /** An item belongs to whom its tenant belongs to. */

@@ -2,29 +2,19 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Steps } from '../base/steps.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
-import { type Tenant, tenantFieldsSchema } from '../provisioning/tenants/schema.ts';
-import { type Provisioned, type TrunkSettings, trunkSchema } from '../provisioning/trunk-settings/schema.ts';
-import { visibleTrunk } from './access.ts';
-import { type PlannedChange, previewChange } from './change.ts';
-import {
-  COLLECTIONS,
-  existing,
-  type Item,
-  itemsOf,
-  planItem,
-  requireNewKey,
-  requireSameKey,
-  visibleTenant,
-} from './collection.ts';
+import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
+import { type PlannedResource, previewChange } from './change.ts';
+import { COLLECTIONS, type Item, itemKind, visibleTenant } from './collection.ts';
 import { type ApiContext, answer, identityOf } from './context.ts';
-import { type Document, withoutMarks, withStoredSecrets } from './documents.ts';
+import { withoutMarks } from './documents.ts';
+import { type ResourceAsker, type ResourceKind, replacement } from './managed-resource.ts';
 import { body, named } from './openapi.ts';
 import { operation } from './operation.ts';
 import { shownPlays } from './played-calls.ts';
 import { notFound } from './problem.ts';
-import { planTenant, planTenantDeletion } from './tenants.ts';
+import { tenantKind } from './tenants.ts';
 import type { Identity } from './tokens.ts';
-import { planNewTrunk, planTrunk, planTrunkDeletion } from './trunk-change.ts';
+import { trunkKind } from './trunk-change.ts';
 import { check } from './validation.ts';
 
 const changeBody = z.strictObject({
@@ -54,8 +44,8 @@ export function planChangeRoute(app: FastifyInstance, context: ApiContext): void
     );
     const [fact] = planned.facts;
     const summary = {
-      created: fact?.action === 'create' ? 1 : 0,
-      updated: fact?.action === 'update' ? 1 : 0,
+      created: fact.action === 'create' ? 1 : 0,
+      updated: fact.action === 'update' ? 1 : 0,
       unchanged: 0,
     };
     return { ...summary, ...(await playedCalls(context, request, directory)) };
@@ -76,58 +66,43 @@ function decoded(text: string): string {
   }
 }
 
-function* planOf(
+function planOf(
   context: ApiContext,
   identity: Identity,
   state: Provisioned,
   [kind, first, segment, key]: readonly string[],
   wanted: Item | undefined,
-): Steps<PlannedChange> {
-  if (kind === 'trunks') return yield* planOfTrunk(context, identity, state, first, wanted);
-  const tenant = visibleTenant(identity, state, first ?? '');
-  if (segment !== undefined) return yield* planOfItem(context, identity, state, tenant, [segment, key], wanted);
-  if (wanted === undefined) return planTenantDeletion(context, { identity }, tenant);
-  const fields = check(tenantFieldsSchema, wanted);
-  return planTenant(context, { identity }, state, tenant, fields);
-}
-
-function* planOfTrunk(
-  context: ApiContext,
-  identity: Identity,
-  state: Provisioned,
-  id: string | undefined,
-  wanted: Item | undefined,
-): Steps<PlannedChange> {
-  if (wanted !== undefined && identity.tenant !== undefined && wanted['owner'] === undefined)
-    Object.assign(wanted, { owner: identity.tenant });
-  if (id === undefined) {
-    if (wanted === undefined) throw notFound('trunk');
-    return yield* planNewTrunk(context, identity, state, check(trunkSchema, wanted));
+): PlannedResource | Steps<PlannedResource> {
+  if (kind === 'trunks') {
+    if (first === undefined && wanted === undefined) throw notFound('trunk');
+    const owned = wanted && identity.tenant !== undefined ? { owner: identity.tenant, ...wanted } : wanted;
+    return planOne(trunkKind(context), { identity, params: { id: first } }, state, owned, first === undefined);
   }
-  const before = visibleTrunk(identity, state, id);
-  if (wanted === undefined) return planTrunkDeletion(context, { identity }, before);
-  const after: TrunkSettings = { id, ...check(trunkSchema, wanted) };
-  return yield* planTrunk(context, { identity }, state, before, withStoredSecrets(after, before));
-}
-
-function* planOfItem(
-  context: ApiContext,
-  identity: Identity,
-  state: Provisioned,
-  tenant: Tenant,
-  [segment, key]: readonly (string | undefined)[],
-  wanted: Item | undefined,
-): Steps<PlannedChange> {
+  const tenant = first ?? '';
+  if (segment === undefined)
+    return planOne(tenantKind(context), { identity, params: { tenant } }, state, wanted, false);
+  visibleTenant(identity, state, tenant);
   const collection = COLLECTIONS.find((known) => known.segment === segment);
-  if (collection === undefined) throw notFound(`tenants/${tenant.name}/${segment}`);
-  if (wanted === undefined) {
-    const before = existing(tenant, collection, key ?? '');
-    return yield* planItem(context, { identity }, state, collection, tenant, before, undefined);
+  if (collection === undefined) throw notFound(`tenants/${tenant}/${segment}`);
+  const asker = { identity, params: { tenant, key } };
+  return planOne(itemKind(context, collection), asker, state, wanted, key === undefined);
+}
+
+/** @param wanted undefined: it would be deleted @param isNew made as by POST, and as by PUT otherwise */
+function planOne<T extends object, P>(
+  kind: ResourceKind<T, P>,
+  asker: ResourceAsker<P>,
+  state: Provisioned,
+  wanted: Item | undefined,
+  isNew: boolean,
+): PlannedResource | Steps<PlannedResource> {
+  if (wanted === undefined) return kind.planDeletion(asker, state, kind.existing(asker, state));
+  const read = () => check(kind.schema, wanted) as T;
+  if (!isNew) {
+    const { before, after } = replacement(kind, asker, state, read);
+    return kind.plan(asker, state, before, after);
   }
-  const item = check(collection.schema, wanted) as Document;
-  requireSameKey(key, collection, item);
-  if (key === undefined) requireNewKey(tenant, collection, item);
-  const before = itemsOf(tenant, collection).find((known) => known[collection.key] === key);
-  const after = withStoredSecrets(item, before);
-  return yield* planItem(context, { identity }, state, collection, tenant, before, after);
+  const after = read();
+  kind.requireNew?.(asker, state, after);
+  return kind.plan(asker, state, undefined, after);
 }

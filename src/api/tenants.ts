@@ -1,21 +1,22 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { optional } from '../base/schema.ts';
 import { tenantIn, tenantPlace } from '../provisioning/directory/places.ts';
 import { type Tenant, tenantFieldsSchema, tenantSchema } from '../provisioning/tenants/schema.ts';
 import type { Provisioned } from '../provisioning/trunk-settings/schema.ts';
 import { maySeeTenant, requireAllowedTenantChange, requireSystemAdmin } from './access.ts';
-import { applyChange, factOf, type PlannedChange, sendResource } from './change.ts';
-import { type Asker, askerOf, keyText, tenantOf } from './collection.ts';
+import { applyChange, factOf, type PlannedResource, sendResource } from './change.ts';
+import { keyText, tenantFor, tenantOf } from './collection.ts';
 import { type ApiContext, answer, identityOf, withManager } from './context.ts';
 import { wholeTenantOf } from './document.ts';
-import { entityTag, mergePatch, requireMatch, withoutSecrets } from './documents.ts';
+import { entityTag, requireMatch, withoutSecrets } from './documents.ts';
 import { readJsonAsOctets, turnOf } from './large-body.ts';
+import { type Asker, type ResourceKind, resourceHandlers } from './managed-resource.ts';
 import { body, managedResource, patchOf } from './openapi.ts';
 import { operation } from './operation.ts';
 import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { invalid, taken } from './problem.ts';
-import { check, checkedWhereRead } from './validation.ts';
+import { checkedWhereRead } from './validation.ts';
 
 type TenantFields = z.infer<typeof tenantFieldsSchema>;
 
@@ -87,47 +88,30 @@ export function tenantCreationRoute(app: FastifyInstance, context: ApiContext): 
 }
 
 function changeRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { put, patch, remove } = resourceHandlers(context, tenantKind(context));
   const common = { params, answers: { 200: answer('Changed', shape) } };
-  operation(app, 'putTenant', { ...common, body: body('TenantInput', tenantFieldsSchema) }).by((request, reply) =>
-    change(context, request, reply, () => request.body as TenantFields),
-  );
-  operation(app, 'patchTenant', { ...common, body: patchOf('Tenant', tenantFieldsSchema) }).by((request, reply) =>
-    change(
-      context,
-      request,
-      reply,
-      (before) => check(tenantFieldsSchema, mergePatch(before, request.body)) as TenantFields,
-    ),
-  );
-  operation(app, 'deleteTenant', { params, answers: { 204: answer('Deleted') } }).by(async (request, reply) => {
-    await applyChange(context, request, (state) =>
-      planTenantDeletion(context, askerOf(request), tenantOf(request, state)),
-    );
-    return reply.code(204).send();
-  });
+  operation(app, 'putTenant', { ...common, body: body('TenantInput', tenantFieldsSchema) }).by(put);
+  operation(app, 'patchTenant', { ...common, body: patchOf('Tenant', tenantFieldsSchema) }).by(patch);
+  operation(app, 'deleteTenant', { params, answers: { 204: answer('Deleted') } }).by(remove);
 }
 
-async function change(
-  context: ApiContext,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  decide: (before: TenantFields) => TenantFields,
-): Promise<FastifyReply> {
-  const { after } = await applyChange(context, request, (state) => {
-    const tenant = tenantOf(request, state);
-    const after = decide(fieldsOf(tenant));
-    return { after, ...planTenant(context, askerOf(request), state, tenant, after) };
-  });
-  return sendResource(context, reply, after);
+/** How a tenant's settings are found and changed; what it owns stays, but where it is deleted. */
+export function tenantKind(context: ApiContext): ResourceKind<TenantFields, { readonly tenant: string }> {
+  return {
+    schema: tenantFieldsSchema,
+    existing: (asker, state) => fieldsOf(tenantFor(asker, state)),
+    plan: (asker, state, _before, after) => planTenant(context, asker, state, tenantFor(asker, state), after),
+    planDeletion: (asker, state) => planTenantDeletion(context, asker, tenantFor(asker, state)),
+  };
 }
 
-export function planTenant(
+function planTenant(
   context: ApiContext,
   { identity, ifMatch }: Asker,
   state: Provisioned,
   tenant: Tenant,
   after: TenantFields,
-): PlannedChange {
+): PlannedResource {
   const before = fieldsOf(tenant);
   if (after.name !== tenant.name) {
     const message = `must be "${tenant.name}", as in the path; a tenant cannot be renamed`;
@@ -143,7 +127,7 @@ export function planTenant(
   };
 }
 
-export function planTenantDeletion(context: ApiContext, { identity, ifMatch }: Asker, tenant: Tenant): PlannedChange {
+function planTenantDeletion(context: ApiContext, { identity, ifMatch }: Asker, tenant: Tenant): PlannedResource {
   requireSystemAdmin(identity, 'delete a tenant');
   requireMatch(ifMatch, entityTag(fieldsOf(tenant), context.entityTagKey));
   return {

@@ -3,12 +3,12 @@
 import type { Steps } from '../base/steps.ts';
 import { trunkIn, trunkPlace } from '../provisioning/directory/places.ts';
 import { freeTrunkId, trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
-import type { Provisioned, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
-import { requireAllowedTrunk, requireTrunkOwner } from './access.ts';
-import { factOf, type PlannedChange } from './change.ts';
-import type { Asker } from './collection.ts';
+import { type Provisioned, type TrunkSettings, trunkSchema } from '../provisioning/trunk-settings/schema.ts';
+import { requireAllowedTrunk, requireTrunkOwner, trunkView, visibleTrunk } from './access.ts';
+import { factOf, type PlannedResource } from './change.ts';
 import type { ApiContext } from './context.ts';
 import { entityTag, requireMatch } from './documents.ts';
+import type { Asker, ResourceKind } from './managed-resource.ts';
 import { auditTenant } from './ownership.ts';
 import { requireTrunkPlaces } from './places-per-tenant.ts';
 import { ApiProblem, invalid } from './problem.ts';
@@ -16,19 +16,48 @@ import { requireAllowedSources, type WrittenTrunk } from './sources.ts';
 import type { Identity } from './tokens.ts';
 import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
 
-export function* planNewTrunk(
+interface TrunkPath {
+  /** Absent where one is made. */
+  readonly id?: string | undefined;
+}
+
+/** How a trunk is found, changed and shown. */
+export function trunkKind(context: ApiContext): ResourceKind<TrunkSettings, TrunkPath> {
+  return {
+    schema: trunkSchema,
+    existing: ({ identity, params: { id = '' } }, state) => visibleTrunk(identity, state, id),
+    requireChangeable: ({ identity }, before) => requireTrunkOwner(identity, before),
+    completed: (wanted, before) => ({ id: trunkIdOf(before), ...wanted }),
+    plan: (asker, state, before, after) =>
+      before === undefined
+        ? planNewTrunk(context, asker.identity, state, after)
+        : planTrunk(context, asker, state, before, after),
+    planDeletion: ({ identity, ifMatch }, _state, before) => {
+      requireTrunkOwner(identity, before);
+      requireMatch(ifMatch, entityTag(before, context.entityTagKey));
+      const id = trunkIdOf(before);
+      return {
+        deletes: `trunk ${before.name}`,
+        change: { deleteTrunks: [id] },
+        facts: [factOf(`trunks/${id}`, auditTenant(before), before, undefined)],
+      };
+    },
+    view: ({ identity }, trunk) => trunkView(identity, trunk),
+  };
+}
+
+function* planNewTrunk(
   context: ApiContext,
   identity: Identity,
   state: Provisioned,
   wanted: TrunkSettings,
-): Steps<PlannedChange & { readonly after: TrunkSettings }> {
+): Steps<PlannedResource> {
   const id = wanted.id ?? freeTrunkId(wanted, { has: (taken) => trunkIn(state, taken) !== undefined });
   const after = { ...wanted, id };
   yield* requireAllowedWrite(context, identity, state, { trunk: after, before: undefined });
   requireTrunkPlaces(context, identity, state, [after]);
   requireNewId(state, after);
   return {
-    after,
     change: { putTrunks: [after] },
     facts: [factOf(`trunks/${id}`, auditTenant(after), undefined, after)],
     bodyPaths: new Map([[`trunks[${state.trunks.length}]`, '']]),
@@ -41,13 +70,13 @@ export function requireNewId(state: Provisioned, trunk: TrunkSettings): void {
   if (trunkIn(state, id) !== undefined) throw new ApiProblem(409, 'exists', `trunk ${id} exists already`);
 }
 
-export function* planTrunk(
+function* planTrunk(
   context: ApiContext,
   { identity, ifMatch }: Asker,
   state: Provisioned,
   before: TrunkSettings,
   after: TrunkSettings,
-): Steps<PlannedChange> {
+): Steps<PlannedResource> {
   requireTrunkOwner(identity, before);
   if (after.id !== before.id)
     throw invalid([{ code: 'name-fixed', path: 'id', message: "a trunk's id cannot be changed" }]);
@@ -70,23 +99,8 @@ export function* requireAllowedWrite(
   requireCurrentCertificate(trunk, before, state, context.clock.wallMs());
 }
 
-export function planTrunkDeletion(
-  context: ApiContext,
-  { identity, ifMatch }: Asker,
-  before: TrunkSettings,
-): PlannedChange {
-  requireTrunkOwner(identity, before);
-  requireMatch(ifMatch, entityTag(before, context.entityTagKey));
-  const id = trunkIdOf(before);
-  return {
-    deletes: `trunk ${before.name}`,
-    change: { deleteTrunks: [id] },
-    facts: [factOf(`trunks/${id}`, auditTenant(before), before, undefined)],
-  };
-}
-
 /** The change itself, without the question whether it may be made. */
-export function trunkUpdate(state: Provisioned, before: TrunkSettings, after: TrunkSettings): PlannedChange {
+export function trunkUpdate(state: Provisioned, before: TrunkSettings, after: TrunkSettings): PlannedResource {
   const id = trunkIdOf(before);
   return {
     change: { putTrunks: [after] },

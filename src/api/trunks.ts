@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { byDefault, optional } from '../base/schema.ts';
 import { tenantIn } from '../provisioning/directory/places.ts';
@@ -21,10 +21,11 @@ import {
   visibleTrunk,
 } from './access.ts';
 import { applyChange, sendResource } from './change.ts';
-import { askerOf, keyText } from './collection.ts';
+import { keyText } from './collection.ts';
 import { type ApiContext, answer, identityOf, withManager } from './context.ts';
-import { entityTag, mergePatch, requireMatch, withStoredSecrets } from './documents.ts';
+import { entityTag, requireMatch } from './documents.ts';
 import { effectiveValues } from './effective-trunk.ts';
+import { resourceHandlers } from './managed-resource.ts';
 import { body, managedResource, named, patchOf, resource } from './openapi.ts';
 import { operation } from './operation.ts';
 import { ownByDefault } from './ownership.ts';
@@ -32,12 +33,10 @@ import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { ApiProblem, notFound } from './problem.ts';
 import { overlapRoute } from './sources.ts';
 import type { Identity } from './tokens.ts';
-import { planNewTrunk, planTrunk, planTrunkDeletion, trunkUpdate } from './trunk-change.ts';
+import { trunkKind, trunkUpdate } from './trunk-change.ts';
 import { trunkPreviewRoute } from './trunk-preview.ts';
 import { TRUNK_STATES } from './trunk-states.ts';
-import { check } from './validation.ts';
 
-const TAG = 'trunks';
 const params = z.strictObject({ id: keyText.describe("The trunk's id.") });
 const shape = managedResource('Trunk', trunkSchema);
 const examinationShape = named('TrunkExamination');
@@ -54,9 +53,7 @@ const trunkAnswer = { oneOf: [shape, named('EffectiveTrunk')] };
 
 export function trunkRoutes(app: FastifyInstance, context: ApiContext): void {
   readRoutes(app, context);
-  createRoute(app, context);
   changeRoutes(app, context);
-  deleteRoute(app, context);
   assignmentRoutes(app, context);
   statusRoutes(app, context);
   overlapRoute(app, context);
@@ -113,57 +110,14 @@ function managedView(context: ApiContext, identity: Identity, trunk: TrunkSettin
   return withManager(context, `trunks/${trunkIdOf(trunk)}`, trunkView(identity, trunk));
 }
 
-function createRoute(app: FastifyInstance, context: ApiContext): void {
-  operation(app, 'createTrunk', {
-    body: body('TrunkInput', trunkSchema),
-    answers: { 201: answer('Created', shape) },
-    preValidation: ownByDefault,
-  }).by(async (request, reply) => {
-    const identity = identityOf(request);
-    const { after } = await applyChange(context, request, (state) =>
-      planNewTrunk(context, identity, state, request.body as TrunkSettings),
-    );
-    reply.code(201).header('location', `/api/v1/trunks/${after.id}`);
-    return sendResource(context, reply, after, trunkView(identity, after));
-  });
-}
-
 function changeRoutes(app: FastifyInstance, context: ApiContext): void {
-  const common = { tag: TAG, params, answers: { 200: answer('Changed', shape) } };
-  operation(app, 'putTrunk', { ...common, body: body('TrunkInput', trunkSchema), preValidation: ownByDefault }).by(
-    (request, reply) =>
-      change(context, request, reply, (before) =>
-        withStoredSecrets({ id: trunkIdOf(before), ...(request.body as TrunkSettings) }, before),
-      ),
-  );
-  operation(app, 'patchTrunk', { ...common, body: patchOf('Trunk', trunkSchema) }).by((request, reply) =>
-    change(context, request, reply, (before) => check(trunkSchema, mergePatch(before, request.body)) as TrunkSettings),
-  );
-}
-
-async function change(
-  context: ApiContext,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  decide: (before: TrunkSettings) => TrunkSettings,
-): Promise<FastifyReply> {
-  const identity = identityOf(request);
-  const { after } = await applyChange(context, request, function* (state) {
-    const before = visibleTrunk(identity, state, idOf(request));
-    requireTrunkOwner(identity, before);
-    const after = decide(before);
-    return { after, ...(yield* planTrunk(context, askerOf(request), state, before, after)) };
-  });
-  return sendResource(context, reply, after, trunkView(identity, after));
-}
-
-function deleteRoute(app: FastifyInstance, context: ApiContext): void {
-  operation(app, 'deleteTrunk', { params, answers: { 204: answer('Deleted') } }).by(async (request, reply) => {
-    await applyChange(context, request, (state) =>
-      planTrunkDeletion(context, askerOf(request), visibleTrunk(identityOf(request), state, idOf(request))),
-    );
-    return reply.code(204).send();
-  });
+  const { create, put, patch, remove } = resourceHandlers(context, trunkKind(context));
+  const common = { params, answers: { 200: answer('Changed', shape) } };
+  const input = { body: body('TrunkInput', trunkSchema), preValidation: ownByDefault };
+  operation(app, 'createTrunk', { ...input, answers: { 201: answer('Created', shape) } }).by(create);
+  operation(app, 'putTrunk', { ...common, ...input }).by(put);
+  operation(app, 'patchTrunk', { ...common, body: patchOf('Trunk', trunkSchema) }).by(patch);
+  operation(app, 'deleteTrunk', { params, answers: { 204: answer('Deleted') } }).by(remove);
 }
 
 /** Which tenants may use a trunk of the system, each with its own DID pool. */
