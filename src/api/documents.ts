@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { isObject } from '../base/json-object.ts';
 import { isPrivateKey, isSecretName } from '../observe/index.ts';
 import { ApiProblem } from './problem.ts';
 
@@ -43,7 +44,7 @@ const DEEPEST = 64;
 export function withoutMarks(value: unknown, depth = 0): unknown {
   if (depth > DEEPEST) throw new ApiProblem(400, 'malformed-json', `the body is nested deeper than ${DEEPEST} levels`);
   if (Array.isArray(value)) return value.map((item) => withoutMarks(item, depth + 1));
-  if (!isDocument(value)) return value;
+  if (!isObject(value)) return value;
   const copy: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(value)) {
     if (typeof field === 'boolean' && isMark(name)) continue;
@@ -63,7 +64,7 @@ function isMark(name: string): boolean {
  * when there is nothing to keep.
  */
 export function withStoredSecrets<T>(replacement: T, stored: unknown): T {
-  if (!isDocument(replacement) || !isDocument(stored)) return replacement;
+  if (!isObject(replacement) || !isObject(stored)) return replacement;
   const signsIn = SIGN_IN_SECRETS.some((name) => replacement[name] !== undefined);
   let copy: Record<string, unknown> | undefined;
   for (const name in stored) {
@@ -83,17 +84,13 @@ export function withStoredSecrets<T>(replacement: T, stored: unknown): T {
 
 /** JSON Merge Patch (RFC 7396): null removes, objects merge, everything else replaces. */
 export function mergePatch(target: unknown, patch: unknown): unknown {
-  if (!isDocument(patch)) return patch;
-  const merged: Record<string, unknown> = isDocument(target) ? { ...target } : {};
+  if (!isObject(patch)) return patch;
+  const merged: Record<string, unknown> = isObject(target) ? { ...target } : {};
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) delete merged[name];
     else define(merged, name, mergePatch(Object.hasOwn(merged, name) ? merged[name] : undefined, value));
   }
   return merged;
-}
-
-export function isDocument(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** `__proto__` is a name like any other; assignment would set the prototype, and is ten times as fast for all others. */

@@ -1,9 +1,9 @@
 import type { Given } from '../base/given.ts';
+import { isObject } from '../base/json-object.ts';
 import { profileOf } from '../outbound/index.ts';
 import { privacyTypes, withBrand } from '../provisioning/trunk-settings/effective.ts';
 import type { Trunk, TrunkSettings } from '../provisioning/trunk-settings/schema.ts';
 import type { effectiveTrunkAnswer } from './answers/trunks.ts';
-import { isDocument } from './documents.ts';
 
 /** One value in force on a trunk. */
 export type EffectiveValue = Given<typeof effectiveTrunkAnswer>['values'][number];
@@ -81,7 +81,7 @@ function leaves(
   into: EffectiveValue[],
   from: (path: string) => EffectiveValue['from'],
 ): void {
-  if (isDocument(value)) {
+  if (isObject(value)) {
     for (const [name, field] of Object.entries(value)) leaves(`${path}.${name}`, field, into, from);
   } else into.push({ path, value: (value ?? null) as EffectiveValue['value'], from: from(path) });
 }
@@ -90,7 +90,7 @@ function originOf(settings: TrunkSettings, sources: Trunk['sources'], path: stri
   const source = sources.get(path);
   if (source !== undefined) return fromText(source);
   let written: unknown = settings;
-  for (const name of path.split('.')) written = isDocument(written) ? written[name] : undefined;
+  for (const name of path.split('.')) written = isObject(written) ? written[name] : undefined;
   if (OWN.has(path)) return 'own';
   const isDefault =
     written === undefined || (path === 'enabled' && written === true) || (path === 'brand' && written === 'generic');

@@ -1,6 +1,7 @@
 /** What trunks and certificates have in common: each is the system's or a tenant's. */
+
 import type { FastifyRequest } from 'fastify';
-import { isDocument } from './documents.ts';
+import { isObject } from '../base/json-object.ts';
 import type { Identity } from './tokens.ts';
 
 /** Whose audit tells of a change; that of what is the system's is the system's own, since it shows all tenants. */
@@ -12,6 +13,5 @@ export function auditTenant({ owner }: { readonly owner: string }): string | und
 export async function ownByDefault(request: FastifyRequest): Promise<void> {
   const identity: Identity | undefined = request.identity;
   const { body } = request;
-  if (identity?.tenant !== undefined && isDocument(body) && body['owner'] === undefined)
-    body['owner'] = identity.tenant;
+  if (identity?.tenant !== undefined && isObject(body) && body['owner'] === undefined) body['owner'] = identity.tenant;
 }

@@ -221,7 +221,7 @@ function putCallsFirst(app: FastifyInstance, calls: CallsFirst): void {
 }
 
 /** TLS 1.2 is not renegotiated: it costs the server more than whoever asks for it. */
-function secured({ certificate, key }: KeyPairOctets) {
+export function secured({ certificate, key }: KeyPairOctets) {
   return { cert: certificate, key, minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const;
 }
 

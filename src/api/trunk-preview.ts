@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { isObject } from '../base/json-object.ts';
 import { optional } from '../base/schema.ts';
 import { tenantIn, trunkIn, trunkPlace } from '../provisioning/directory/places.ts';
 import { freeTrunkId, trunkIdOf } from '../provisioning/trunk-settings/effective.ts';
@@ -8,7 +9,7 @@ import { requireTenant, requireTrunkOwner, visibleTrunk } from './access.ts';
 import { previewChange } from './change.ts';
 import { keyText } from './collection.ts';
 import { type ApiContext, answer, identityOf } from './context.ts';
-import { isDocument, withStoredSecrets } from './documents.ts';
+import { withStoredSecrets } from './documents.ts';
 import { body, named } from './openapi.ts';
 import { operation } from './operation.ts';
 import { notFound } from './problem.ts';
@@ -32,8 +33,8 @@ export function trunkPreviewRoute(app: FastifyInstance, context: ApiContext): vo
     body: body('TrunkPreviewInput', previewBody),
     answers: { 200: answer('The explanation', named('Explanation')) },
     preValidation: async ({ identity, body: sent }) => {
-      const trunk = isDocument(sent) ? (sent['trunk'] as Record<string, unknown> | undefined) : undefined;
-      if (identity?.tenant !== undefined && isDocument(trunk) && trunk['owner'] === undefined)
+      const trunk = isObject(sent) ? (sent['trunk'] as Record<string, unknown> | undefined) : undefined;
+      if (identity?.tenant !== undefined && isObject(trunk) && trunk['owner'] === undefined)
         (trunk as Record<string, unknown>)['owner'] = identity.tenant;
     },
   }).by(async (request) => {

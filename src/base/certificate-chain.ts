@@ -53,8 +53,13 @@ function readCertificate(pem: string, index: number): X509Certificate {
   }
 }
 
+/** Names and key identifiers fit, and the signature is the issuer's. */
+export function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+}
+
 function requireIssued(certificate: X509Certificate, issuer: X509Certificate | undefined, index: number): void {
   if (issuer === undefined) return;
-  if (certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)) return;
+  if (isIssuedBy(certificate, issuer)) return;
   throw new Error(`is out of order: certificate ${index + 1} was not issued by certificate ${index + 2}`);
 }

@@ -1,5 +1,6 @@
+import { defaultPort } from '../base/transport.ts';
 import { type Dialog, TARGET_REFRESH, targetOfMessage } from '../sip/dialog/index.ts';
-import { defaultPort, isFlow } from '../sip/endpoint/index.ts';
+import { isFlow } from '../sip/endpoint/index.ts';
 import { HeaderId, namesPlace, type SipRequest } from '../sip/message/index.ts';
 import type { Flow } from '../sip/transport/index.ts';
 import type { LegOptions } from './plan.ts';

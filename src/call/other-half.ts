@@ -1,4 +1,5 @@
-import { defaultPort, describeDestination } from '../sip/endpoint/index.ts';
+import { defaultPort } from '../base/transport.ts';
+import { describeDestination } from '../sip/endpoint/index.ts';
 import { parseUri } from '../sip/message/index.ts';
 import type { Target } from '../sip/transport/index.ts';
 import type { Call } from './call.ts';

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ReloadReport } from '../api/index.ts';
+import { isObject } from '../base/json-object.ts';
 import { listenerId } from '../engine/listeners.ts';
 import type { Listen, NodeSettings } from '../settings/node-schema.ts';
 
@@ -40,11 +41,7 @@ function differences(before: unknown, after: unknown, path = ''): string[] {
     if (before.length !== after.length || isPlain) return [path];
     return before.flatMap((item, index) => differences(item, after[index], `${path}[${index}]`));
   }
-  if (!isFields(before) || !isFields(after)) return [path];
+  if (!isObject(before) || !isObject(after)) return [path];
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names].flatMap((name) => differences(before[name], after[name], path === '' ? name : `${path}.${name}`));
-}
-
-function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { isObject } from '../base/json-object.ts';
 import { jsonText } from '../base/json-text.ts';
 import type { Log } from '../base/log.ts';
 import type { Clock } from '../base/scheduler.ts';
@@ -223,10 +224,6 @@ function keyNameOf(item: unknown): string | undefined {
 function referenceOf(item: unknown): unknown {
   const name = keyNameOf(item);
   return strip(name === undefined ? item : { [name]: fieldOf(item, name) }, undefined);
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**

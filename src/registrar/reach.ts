@@ -1,4 +1,5 @@
 import type { TransportName } from '../base/transport.ts';
+import { defaultPort } from '../base/transport.ts';
 import type { SipUri } from '../sip/message/index.ts';
 import { classifyAddress, plainAddress } from './addresses.ts';
 import type { BindingTarget, RegistrarFlow } from './ports.ts';
@@ -44,10 +45,6 @@ function transportOf(uri: SipUri): TransportName | undefined {
   const name = uri.params.get('transport')?.toLowerCase();
   if (uri.scheme === 'sips') return 'tls';
   return name === 'udp' || name === 'tcp' || name === 'tls' ? name : undefined;
-}
-
-function defaultPort(transport: TransportName): number {
-  return transport === 'tls' ? 5061 : 5060;
 }
 
 /** Refuses contacts that stand for no phone; `isOwn`: this engine is there itself. Where they lead this engine sends nothing ({@link reachOf}), but the proxies of a Path do. */

@@ -2,7 +2,9 @@
  * From the certificate that signed to an anchor (RFC 5280 §6, RFC 8226, RFC 9060 §7). Each certificate of the path: dates, signature, key
  * usage, authority, path length, critical extensions, revocation. What it may speak for is {@link isAuthorityFor}'s to say.
  */
+
 import type { KeyObject, X509Certificate } from 'node:crypto';
+import { isIssuedBy } from '../base/certificate-chain.ts';
 import { type ClaimConstraints, claimConstraintsOf } from './claim-constraints.ts';
 import { revocationKey } from './crl.ts';
 import { isEs256Key } from './jws.ts';
@@ -70,11 +72,6 @@ function pathOf(
     at = above;
   }
   return undefined;
-}
-
-/** Names and key identifiers fit, and the signature is the issuer's. */
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 
 function signerAtEnd(path: readonly X509Certificate[], trust: Trust): Signer | string {

@@ -2,11 +2,12 @@
  * A PASSporT as it was received (RFC 8225), read as far as that goes without its certificate: form, header, claims. What is found wrong
  * here needs no fetch to be refused.
  */
+import { isObject } from '../base/json-object.ts';
 import { certificateUrl } from './certificate-url.ts';
 import { type IdentityValue, isReadable, parseIdentity } from './identity.ts';
 import type { Attestation } from './passport.ts';
 import { type RichCallData, readRichCallData } from './rich-call-data.ts';
-import { decodeJsonObject, isJsonObject, type JsonObject, type JsonValue } from './strict-json.ts';
+import { decodeJsonObject, type JsonObject, type JsonValue } from './strict-json.ts';
 
 /** The failures that RFC 8224 §6.2.2 and RFC 8225 name, each with what the caller's side is told. */
 export const STIR_REASONS = {
@@ -166,7 +167,7 @@ function readDiv(
 
 /** RFC 8225 §5.2.1: `{"tn":"…"}` or `{"uri":"…"}`, one of them. */
 function partyOf(value: JsonValue | undefined): string | undefined {
-  if (!isJsonObject(value)) return undefined;
+  if (!isObject(value)) return undefined;
   const { tn, uri } = value;
   const named = tn ?? uri;
   if (tn !== undefined && uri !== undefined) return undefined;
@@ -174,7 +175,7 @@ function partyOf(value: JsonValue | undefined): string | undefined {
 }
 
 function destinationsOf(value: JsonValue | undefined): readonly string[] | undefined {
-  if (!isJsonObject(value)) return undefined;
+  if (!isObject(value)) return undefined;
   const { tn = [], uri = [] } = value;
   if (!Array.isArray(tn) || !Array.isArray(uri)) return undefined;
   const all: readonly JsonValue[] = [...tn, ...uri];

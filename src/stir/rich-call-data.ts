@@ -3,8 +3,10 @@
  * another one. `nam` is the name; `icn` the URL of an icon, whose digest stands in `rcdi` under the JSON pointer `/icn`. The other
  * members, `jcd` and `jcl` (jCard) and `apn`, are not read; `crn`, the reason of the call, is.
  */
+
 import { createHash } from 'node:crypto';
-import { isJsonObject, type JsonObject } from './strict-json.ts';
+import { isObject } from '../base/json-object.ts';
+import type { JsonObject } from './strict-json.ts';
 
 /** An image elsewhere, and what its octets must be: `sha256-`, `sha384-` or `sha512-` and base64. */
 export interface Icon {
@@ -44,11 +46,11 @@ export function richClaims(name: string, icon: Icon | undefined): RichClaims {
 export function readRichCallData(claims: JsonObject): RichCallData | string | undefined {
   const { rcd, rcdi, crn } = claims;
   if (rcd === undefined) return undefined;
-  if (!isJsonObject(rcd)) return 'rcd is no object';
+  if (!isObject(rcd)) return 'rcd is no object';
   const { nam, icn } = rcd;
   if (typeof nam !== 'string') return 'rcd has no nam';
   const faults: string[] = [];
-  const icon = icn === undefined ? undefined : iconOf(icn, isJsonObject(rcdi) ? rcdi['/icn'] : undefined);
+  const icon = icn === undefined ? undefined : iconOf(icn, isObject(rcdi) ? rcdi['/icn'] : undefined);
   if (typeof icon === 'string') faults.push(icon);
   return {
     name: shown(nam, MAX_NAME),

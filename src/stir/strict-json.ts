@@ -3,6 +3,8 @@
  * refused (RFC 8259 §4 leaves open which of the two counts), as are depth and size that no PASSporT needs.
  */
 
+import { isObject } from '../base/json-object.ts';
+
 export type JsonObject = { readonly [name: string]: JsonValue };
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 
@@ -26,14 +28,10 @@ export function decodeJsonObject(part: string): JsonObject | string {
   if (fault !== undefined) return fault;
   try {
     const value = JSON.parse(text) as JsonValue;
-    return isJsonObject(value) ? value : 'is no JSON object';
+    return isObject(value) ? value : 'is no JSON object';
   } catch {
     return 'is not JSON';
   }
-}
-
-export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**

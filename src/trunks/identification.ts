@@ -14,6 +14,7 @@
  */
 
 import { type Network, networksIn } from '../base/network.ts';
+import { defaultPort } from '../base/transport.ts';
 import { diffOf } from '../provisioning/directory/difference.ts';
 import type { Directory } from '../provisioning/directory/directory.ts';
 import type { NumberIndex } from '../provisioning/directory/number-index.ts';
@@ -133,7 +134,7 @@ export class Identification {
     known.addresses = distinct(resolved.map(({ address }) => address));
     known.networks = networksIn(known.addresses);
     const ports = new Set(resolved.map(({ port }) => port));
-    const [port = trunk.port ?? (trunk.transport === 'tls' ? 5061 : 5060)] = ports;
+    const [port = trunk.port ?? defaultPort(trunk.transport)] = ports;
     known.ports = ports.size > 1 ? ports : onlyPort(port);
     this.precedence.located(trunk, known.addresses, isWhole);
     this.#index.set(known, [...known.addresses, ...trunk.associatedIps]);
@@ -404,7 +405,7 @@ export class Identification {
  */
 function portOf(request: SipRequest, flow: Source): number {
   if (flow.transport === 'udp') return flow.remotePort;
-  return request.topVia().port ?? (flow.transport === 'tls' ? 5061 : 5060);
+  return request.topVia().port ?? defaultPort(flow.transport);
 }
 
 /** Gives the providers of all that read a number. */

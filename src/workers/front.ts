@@ -3,7 +3,6 @@
  * registrations, tokens) any of them answers; what each has by itself is asked of all, and one answer made of theirs.
  */
 
-import { constants } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import {
@@ -11,6 +10,7 @@ import {
   guardingHeaders,
   type KeyPairOctets,
   refuseUnreadable,
+  secured,
   severalHosts,
   timeoutCheckMs,
 } from '../api/index.ts';
@@ -173,9 +173,4 @@ async function bodyOf(request: IncomingMessage, mostOctets: number): Promise<Buf
 function send(reply: ServerResponse, { status, headers, body }: Answered): void {
   reply.writeHead(status, { ...headOf(reply, headers), 'content-length': body.length });
   reply.end(reply.req.method === 'HEAD' ? undefined : body);
-}
-
-/** TLS 1.2 is not renegotiated: it costs the server more than whoever asks for it. */
-function secured({ certificate, key }: KeyPairOctets) {
-  return { cert: certificate, key, minVersion: 'TLSv1.2', secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const;
 }

@@ -1,6 +1,8 @@
 /** Callers of a process that has ended who wait for an answer, and those who rang for them. */
+
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
+import { defaultPort } from '../../base/transport.ts';
 import {
   type AskedSnapshot,
   CANCELLED_MS,
@@ -14,7 +16,7 @@ import {
 import { scopeOf, viaOf } from '../../provisioning/trunk-settings/own-address.ts';
 import type { Endpoint } from '../../sip/endpoint/index.ts';
 import { createResponse, parseMessage, type SipRequest, serialize } from '../../sip/message/index.ts';
-import type { Flow, Target } from '../../sip/transport/index.ts';
+import { type Flow, isWildcard, type Target } from '../../sip/transport/index.ts';
 import type { Identification } from '../../trunks/identification.ts';
 import type { Served } from '../served.ts';
 import { type CallRestorerOptions, reacherOf, targetHere } from './call-restorer.ts';
@@ -197,7 +199,7 @@ export class WaitingCallers {
   #comesHere({ at, isBound }: AskedSnapshot, isOwn: boolean): boolean {
     if (isBound === true) return false;
     const isHere = ({ transport, host, port }: AskedSnapshot['at']) =>
-      transport === at.transport && port === at.port && (isAny(host) ? isOwn : host === at.host);
+      transport === at.transport && port === at.port && (isWildcard(host) ? isOwn : host === at.host);
     return this.#options.endpoint.transport.listening().some(isHere);
   }
 
@@ -248,15 +250,11 @@ export class WaitingCallers {
     const { endpoint, trunks } = this.#options;
     const { transport, address } = from;
     if (from.kind === 'target') return targetHere(from, endpoint);
-    const port = invite.topVia().port ?? (transport === 'tls' ? 5061 : 5060);
+    const port = invite.topVia().port ?? defaultPort(transport);
     if (transport !== 'tls') return { transport, address, port };
     const trunkId = record?.facts.direction === 'inbound' ? record.facts.trunkId : undefined;
     return trunkId === undefined ? undefined : trunks.secured(trunkId, { transport, address, port });
   }
-}
-
-function isAny(host: string): boolean {
-  return host === '0.0.0.0' || host === '::';
 }
 
 function requestOf(text: string): SipRequest {

@@ -6,7 +6,9 @@
  * behind a NAT, another machine, a metadata service, this engine itself) is passed over, and the request goes back the way that the
  * peer's own messages come. So nobody can make this engine send to a third party, and no name that a peer made up is looked up.
  */
+
 import { isIP } from 'node:net';
+import { defaultPort } from '../../base/transport.ts';
 import {
   type AddressedLeg,
   addressOf,
@@ -23,7 +25,7 @@ import { foreignNumberIn, type OutboundEvent } from '../../outbound/index.ts';
 import { isRelayableHeaderName } from '../../provisioning/tenants/fields.ts';
 import { type Binding, phoneOf } from '../../registrar/index.ts';
 import type { DigestClient } from '../../sip/auth/index.ts';
-import { defaultPort, type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
+import { type Endpoint, isFlow } from '../../sip/endpoint/index.ts';
 import { type NameAddr, parseUri, type SipRequest } from '../../sip/message/index.ts';
 import type { Flow, Target, TransportName } from '../../sip/transport/index.ts';
 import type { TrunkService } from '../../trunks/trunk-service.ts';

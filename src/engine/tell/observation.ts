@@ -19,6 +19,7 @@ import type {
 import type { OutboundEvent, OutboundPlan, Refusal, RouteDraft, RouteRefusal } from '../../outbound/index.ts';
 import type { Contest } from '../../provisioning/directory/coincidences.ts';
 import type { Directory } from '../../provisioning/directory/directory.ts';
+import { tenantsOf } from '../../provisioning/directory/indexes.ts';
 import type { Trunk } from '../../provisioning/trunk-settings/schema.ts';
 import { type Binding, contactOf, type RemovalReason, splitAor } from '../../registrar/index.ts';
 import type { SipRequest } from '../../sip/message/index.ts';
@@ -415,10 +416,6 @@ export class Observation implements EngineObserver {
 /** Of ours, in the dialog of who answered. */
 function tagsOf({ calleeTag }: LiveRecord): readonly string[] | undefined {
   return calleeTag === undefined ? undefined : [calleeTag];
-}
-
-function tenantsOf({ assignments }: Trunk): string[] {
-  return assignments.map(({ tenant }) => tenant);
 }
 
 /** Each once, the caller's first. Of a few a list costs less than a Set; most calls have two. */

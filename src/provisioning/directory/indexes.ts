@@ -160,7 +160,7 @@ function* filed(
   return yield* previous.editedSteps(lists);
 }
 
-function tenantsOf({ assignments }: Trunk): string[] {
+export function tenantsOf({ assignments }: Trunk): string[] {
   return assignments.map(({ tenant }) => tenant);
 }
 

@@ -59,30 +59,21 @@ export function certificatePlace({ certificates }: Pick<Provisioned, 'certificat
 }
 
 /** The list after edits: what is replaced keeps its place, what is new comes last. The same list when there are none. */
-export function editedTenants(
-  present: List<Tenant>,
-  put: readonly Tenant[],
+export function editedByName<T extends Tenant | CertificateSettings>(
+  present: List<T>,
+  put: readonly T[],
   removed: readonly string[],
-): Steps<List<Tenant>> {
+): Steps<List<T>> {
   return edited(present, put, removed, nameOf);
 }
 
-/** {@link editedTenants} of trunks, which are removed by id. */
+/** {@link editedByName} of trunks, which are removed by id. */
 export function editedTrunks(
   present: List<TrunkSettings>,
   put: readonly TrunkSettings[],
   removed: readonly string[],
 ): Steps<List<TrunkSettings>> {
   return edited(present, put, removed, trunkIdOf);
-}
-
-/** {@link editedTenants} of certificates. */
-export function editedCertificates(
-  present: List<CertificateSettings>,
-  put: readonly CertificateSettings[],
-  removed: readonly string[],
-): Steps<List<CertificateSettings>> {
-  return edited(present, put, removed, nameOf);
 }
 
 const ITEMS_PER_STEP = 250;

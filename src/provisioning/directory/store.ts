@@ -3,7 +3,7 @@ import { allAtOnce, type Steps } from '../../base/steps.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { CertificateSettings } from '../trunk-settings/certificate-schema.ts';
 import type { Provisioned, TrunkSettings } from '../trunk-settings/schema.ts';
-import { editedCertificates, editedTenants, editedTrunks } from './places.ts';
+import { editedByName, editedTrunks } from './places.ts';
 
 /** Everything provisioned at one moment. */
 export interface ProvisionedState {
@@ -68,8 +68,8 @@ export function* editSteps(state: Provisioned, edits: ProvisioningEdits): Steps<
   const { putTenants = [], putTrunks = [], deleteTenants = [], deleteTrunks = [] } = edits;
   const { putCertificates = [], deleteCertificates = [] } = edits;
   return {
-    tenants: yield* editedTenants(state.tenants, putTenants, deleteTenants),
+    tenants: yield* editedByName(state.tenants, putTenants, deleteTenants),
     trunks: yield* editedTrunks(state.trunks, putTrunks, deleteTrunks),
-    certificates: yield* editedCertificates(state.certificates, putCertificates, deleteCertificates),
+    certificates: yield* editedByName(state.certificates, putCertificates, deleteCertificates),
   };
 }

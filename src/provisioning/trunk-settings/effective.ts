@@ -18,6 +18,7 @@ import {
   type OutboundParametersSettings,
   PRIVACY_TYPES,
   type PrivacyType,
+  toList,
 } from './mappings.ts';
 import type {
   InboundParameters,
@@ -396,11 +397,6 @@ function fillInbound(settings: TrunkSettings, preset: BrandPreset | undefined, c
       DEFAULT_INBOUND.normalize,
     ),
   };
-}
-
-function toList<T>(value: T | readonly T[] | undefined): readonly T[] {
-  if (value === undefined) return [];
-  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
 }
 
 function optionalList<T>(value: T | readonly T[] | undefined): readonly T[] | undefined {

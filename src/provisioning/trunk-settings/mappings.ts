@@ -111,6 +111,12 @@ export type Mapping = z.infer<typeof namedMapping>;
 /** A field takes one mapping, or several of which the first whose `when` holds is used. */
 const oneOrMore = <T extends z.ZodType>(mapping: T) => z.union([mapping, z.array(mapping).min(1).max(4)]);
 
+/** What is written by {@link oneOrMore}, or not at all. */
+export function toList<T>(value: T | readonly T[] | undefined): readonly T[] {
+  if (value === undefined) return [];
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}
+
 export const REMOVABLE_HEADERS = ['P-Asserted-Identity', 'P-Preferred-Identity', 'P-Called-Party-ID'] as const;
 export type RemovableHeader = (typeof REMOVABLE_HEADERS)[number];
 /** Names of header fields are the same in any case (RFC 3261 §7.3.1); kept as they are written here. Of anything else the enum says what is wrong. */

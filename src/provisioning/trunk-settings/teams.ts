@@ -9,7 +9,7 @@ import type { HostPort } from '../../base/transport.ts';
 import type { RuleReport } from '../tenants/rules.ts';
 import type { BrandPreset } from './brands.ts';
 import type { CertificateSettings } from './certificate-schema.ts';
-import type { OutboundParametersSettings } from './mappings.ts';
+import { type OutboundParametersSettings, toList } from './mappings.ts';
 import type { Trunk, TrunkSettings } from './schema.ts';
 import { TEAMS_PORT, type TeamsSide } from './teams-schema.ts';
 import { namesHost, namesIn, tlsCertificate } from './tls-certificates.ts';
@@ -100,7 +100,7 @@ function* refused(settings: TrunkSettings, { transport, options }: Trunk): Gener
     yield ['numberFormat', 'Teams writes E.164 numbers'];
   for (const field of ['requestUri', 'to', 'contact'] as const)
     if (fields[field] !== undefined) yield [`outboundParameters.${field}`, 'Teams takes one form of it alone'];
-  for (const [index, { host: mapped }] of listOf(fields.from).entries()) {
+  for (const [index, { host: mapped }] of toList(fields.from).entries()) {
     if (mapped === undefined) continue;
     yield [
       `outboundParameters.from${Array.isArray(fields.from) ? `[${index}]` : ''}.host`,
@@ -116,11 +116,6 @@ const NOT_SO = {
   mutualTls: 'calls from Teams are known by its addresses and by teams.fqdn',
   rewriteViaHost: 'Via says teams.fqdn',
 } as const;
-
-function listOf<T>(value: T | readonly T[] | undefined): readonly T[] {
-  if (value === undefined) return [];
-  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
-}
 
 /**
  * What is wrong with the certificate that a teams trunk names. One of the system serves names inside the tenant's own domain, so that

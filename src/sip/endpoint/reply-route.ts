@@ -3,13 +3,9 @@ import { isInward } from '../../base/egress.ts';
 import { KnownTexts } from '../../base/known-texts.ts';
 import { withoutZone } from '../../base/network.ts';
 import { ownCopy } from '../../base/text.ts';
+import { defaultPort } from '../../base/transport.ts';
 import { formatHost, formatVia, HeaderId, hostPort, type SipRequest, splitVias, type Via } from '../message/index.ts';
 import type { Flow, Target, TransportName } from '../transport/index.ts';
-
-/** The default port of a transport (RFC 3261 §19.1.2). */
-export function defaultPort(transport: TransportName): number {
-  return transport === 'tls' ? 5061 : 5060;
-}
 
 /**
  * Notes in the top Via where a request really came from, so that its responses find back: `received` when sent-by names another host

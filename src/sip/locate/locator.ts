@@ -12,6 +12,7 @@ import { LatestPairs } from '../../base/latest-pairs.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import { ownCopy } from '../../base/text.ts';
 import type { TransportName } from '../../base/transport.ts';
+import { defaultPort } from '../../base/transport.ts';
 import { DnsCache, type KnownAnswer, type TtlBounds } from './dns-cache.ts';
 import type { DnsPort, DnsRecordType, NaptrRecord, SrvRecord } from './dns-port.ts';
 import { orderByWeight } from './srv-order.ts';
@@ -82,10 +83,6 @@ const NAPTR_SERVICE: Readonly<Record<string, TransportName>> = {
   'sip+d2t': 'tcp',
   'sips+d2t': 'tls',
 };
-
-export function defaultPort(transport: TransportName): number {
-  return transport === 'tls' ? 5061 : 5060;
-}
 
 interface Question {
   readonly name: string;

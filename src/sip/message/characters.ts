@@ -79,6 +79,18 @@ export function closingQuote(text: string, open: number, end = text.length): num
   return -1;
 }
 
+/** Index of the parenthesis that closes the comment at `open`, or -1; comments nest, and a backslash escapes (§25.1 comment). */
+export function endOfComment(text: string, open: number, to: number): number {
+  let depth = 0;
+  for (let index = open; index < to; index++) {
+    const code = text.charCodeAt(index);
+    if (code === 0x5c) index++;
+    else if (code === 0x28) depth++;
+    else if (code === 0x29 && --depth === 0) return index;
+  }
+  return -1;
+}
+
 /** The content of a quoted string: outer quotes removed, quoted pairs resolved. Any other text comes back as it is. */
 export function unquote(text: string): string {
   const last = text.length - 1;

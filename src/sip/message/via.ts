@@ -2,6 +2,7 @@ import { PeerError } from '../../base/errors.ts';
 import {
   closingQuote,
   decimalAt,
+  endOfComment,
   findSeparator,
   isDigitCode,
   isHostCode,
@@ -345,17 +346,6 @@ function endOfFirst(text: string, from: number, to: number): number {
   return to;
 }
 
-/** Index of the parenthesis that closes the comment at `open`, or -1; comments nest, and a backslash escapes (§25.1 comment). */
-function endOfComment(text: string, open: number, to: number): number {
-  let depth = 0;
-  for (let index = open; index < to; index++) {
-    const code = text.charCodeAt(index);
-    if (code === 0x5c) index++;
-    else if (code === 0x28) depth++;
-    else if (code === 0x29 && --depth === 0) return index;
-  }
-  return -1;
-}
 const MAX_COMMENT_LENGTH = 256;
 
 /**

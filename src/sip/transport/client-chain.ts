@@ -1,6 +1,8 @@
 /** Client certificates that are meant for servers alone: the runtime refuses them whatever else they are, so their chain is followed here. */
+
 import { X509Certificate } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
+import { isIssuedBy } from '../../base/certificate-chain.ts';
 
 const MAX_CHAIN = 10;
 /** RFC 5280 §4.2.1.12. */
@@ -25,10 +27,6 @@ export function isCertifiedServer(
     at = above;
   }
   return false;
-}
-
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 
 function isValid({ validFromDate, validToDate }: X509Certificate, nowMs: number): boolean {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { allAtOnce } from '../../../src/base/steps.ts';
 import {
-  editedTenants,
+  editedByName,
   editedTrunks,
   tenantIn,
   tenantPlace,
@@ -31,7 +31,7 @@ test('edited lists, and places in them: what is replaced keeps its place, what i
       let model = new Map<string, string>();
       for (const { put, removed } of edits) {
         const written = put.map(([name, zone]) => tenantOf(name, zone));
-        tenants = allAtOnce(editedTenants(tenants, written, removed));
+        tenants = allAtOnce(editedByName(tenants, written, removed));
         model = new Map(model);
         for (const name of removed) if (!put.some(([wanted]) => wanted === name)) model.delete(name);
         for (const [name, zone] of put) model.set(name, zone);
@@ -49,7 +49,7 @@ test('edited lists, and places in them: what is replaced keeps its place, what i
 
 test('a list without edits is the list itself', () => {
   const tenants = [tenantOf('a', 'Europe/Rome')];
-  expect(allAtOnce(editedTenants(tenants, [], ['nobody']))).toBe(tenants);
+  expect(allAtOnce(editedByName(tenants, [], ['nobody']))).toBe(tenants);
 });
 
 test('trunks are found by id, of two with one id the first', () => {

@@ -1,4 +1,4 @@
-import { decimalAt, isDigitCode, skipSpace, trimEnd } from '../characters.ts';
+import { decimalAt, endOfComment, isDigitCode, skipSpace, trimEnd } from '../characters.ts';
 import { readParams } from '../params.ts';
 import { malformed } from './malformed.ts';
 
@@ -11,22 +11,10 @@ export function parseRetryAfter(text: string): number {
   if (seconds < 0 || seconds >= 2 ** 32) throw malformed('Retry-After', text);
   index = skipSpace(text, index, end);
   if (text.charCodeAt(index) === 0x28 && index < end) {
-    const close = commentEnd(text, index, end);
+    const close = endOfComment(text, index, end);
     if (close < 0) throw malformed('Retry-After', text);
     index = close + 1;
   }
   readParams(text, index, end, 'Retry-After');
   return seconds;
-}
-
-/** Index of the parenthesis that closes the comment at `open`; comments nest and hold quoted pairs (§25.1). */
-function commentEnd(text: string, open: number, end: number): number {
-  let depth = 0;
-  for (let index = open; index < end; index++) {
-    const code = text.charCodeAt(index);
-    if (code === 0x5c) index++;
-    else if (code === 0x28) depth++;
-    else if (code === 0x29 && --depth === 0) return index;
-  }
-  return -1;
 }
