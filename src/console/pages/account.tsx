@@ -96,7 +96,7 @@ function LooksCard() {
 
 function PasswordCard({ user }: { user: string }) {
   const empty = { currentPassword: '', password: '' };
-  const form = useForm(empty);
+  const form = useForm(empty, { currentPassword: t('account.current'), password: t('account.new') });
   const submit = async () => {
     if (!(await form.run(() => users.change(user, form.values)))) return;
     form.setAll(empty);
@@ -106,20 +106,10 @@ function PasswordCard({ user }: { user: string }) {
     <section class="card">
       <h2>{t('field.password')}</h2>
       <SubmitForm onSubmit={submit}>
-        <FaultSummary
-          faults={form.faults}
-          fields={{ currentPassword: t('account.current'), password: t('account.new') }}
-        />
+        <FaultSummary faults={form.faults} fields={form.labels} />
         <input type="hidden" name="username" autocomplete="username" value={user} />
+        <TextField type="password" autocomplete="current-password" {...form.field('currentPassword')} required />
         <TextField
-          label={t('account.current')}
-          type="password"
-          autocomplete="current-password"
-          {...form.field('currentPassword')}
-          required
-        />
-        <TextField
-          label={t('account.new')}
           help={t('firstRun.passwordHelp')}
           type="password"
           autocomplete="new-password"
@@ -136,7 +126,10 @@ function PasswordCard({ user }: { user: string }) {
 
 function CodesCard({ user, current }: { user: string; current: Session }) {
   const [begun, setBegun] = useState<{ readonly secret: string; readonly uri: string }>();
-  const form = useForm({ code: '', currentPassword: '' });
+  const form = useForm(
+    { code: '', currentPassword: '' },
+    { code: t('account.codesCode'), currentPassword: t('account.current') },
+  );
   const begin = () => form.run(async () => setBegun(await users.beginCodes(user)));
   const done = (codes: boolean, text: string) => {
     setBegun(undefined);
@@ -162,18 +155,9 @@ function CodesCard({ user, current }: { user: string; current: Session }) {
         }}
       >
         <p class="soft">{isOn ? t('account.codesOn') : t('account.codesOff')}</p>
-        <FaultSummary
-          faults={form.faults}
-          fields={{ code: t('account.codesCode'), currentPassword: t('account.current') }}
-        />
+        <FaultSummary faults={form.faults} fields={form.labels} />
         {isOn ? (
-          <TextField
-            label={t('account.current')}
-            type="password"
-            autocomplete="current-password"
-            {...form.field('currentPassword')}
-            required
-          />
+          <TextField type="password" autocomplete="current-password" {...form.field('currentPassword')} required />
         ) : null}
         {begun === undefined || isOn ? null : (
           <>
@@ -183,13 +167,7 @@ function CodesCard({ user, current }: { user: string; current: Session }) {
             <p>
               <a href={begun.uri}>{t('account.codesOpen')}</a>
             </p>
-            <TextField
-              label={t('account.codesCode')}
-              inputMode="numeric"
-              autocomplete="one-time-code"
-              {...form.field('code')}
-              required
-            />
+            <TextField inputMode="numeric" autocomplete="one-time-code" {...form.field('code')} required />
           </>
         )}
         <div>

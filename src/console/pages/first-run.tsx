@@ -15,7 +15,15 @@ function ofToken(error: RequestError): never {
 
 /** An engine that nobody can sign in to: the owner of the machine makes the first admin. */
 export function FirstRun() {
-  const form = useForm({ token: '', id: '', password: '', repeat: '' });
+  const form = useForm(
+    { token: '', id: '', password: '', repeat: '' },
+    {
+      token: t('firstRun.token'),
+      id: t('firstRun.user'),
+      password: t('field.password'),
+      repeat: t('firstRun.repeat'),
+    },
+  );
   const { token, id, password, repeat } = form.values;
   const submit = () => {
     if (password !== repeat) {
@@ -32,25 +40,9 @@ export function FirstRun() {
       <SubmitForm class="card form" onSubmit={submit}>
         <h1>{t('firstRun.title')}</h1>
         <p>{t('firstRun.text')}</p>
-        <FaultSummary
-          faults={form.faults}
-          fields={{
-            token: t('firstRun.token'),
-            id: t('firstRun.user'),
-            password: t('field.password'),
-            repeat: t('firstRun.repeat'),
-          }}
-        />
+        <FaultSummary faults={form.faults} fields={form.labels} />
+        <TextField help={t('firstRun.tokenHelp')} {...form.field('token')} type="password" autofocus required />
         <TextField
-          label={t('firstRun.token')}
-          help={t('firstRun.tokenHelp')}
-          {...form.field('token')}
-          type="password"
-          autofocus
-          required
-        />
-        <TextField
-          label={t('firstRun.user')}
           help={t('firstRun.userHelp')}
           name="username"
           autocomplete="username"
@@ -59,20 +51,13 @@ export function FirstRun() {
         />
         <div class="fields">
           <TextField
-            label={t('field.password')}
             help={t('firstRun.passwordHelp')}
             type="password"
             autocomplete="new-password"
             {...form.field('password')}
             required
           />
-          <TextField
-            label={t('firstRun.repeat')}
-            type="password"
-            autocomplete="new-password"
-            {...form.field('repeat')}
-            required
-          />
+          <TextField type="password" autocomplete="new-password" {...form.field('repeat')} required />
         </div>
         <Button label={t('firstRun.submit')} kind="primary" type="submit" busy={form.busy} />
       </SubmitForm>

@@ -104,7 +104,11 @@ function TokenState({ token }: { token: TokenView }) {
 }
 
 function NewToken({ onClose }: { onClose: () => void }) {
-  const form = useForm({ label: '', days: '', ...initialRole() });
+  const daysLabel = t('tokens.days');
+  const form = useForm(
+    { label: '', days: '', ...initialRole() },
+    { label: t('tokens.label'), tenant: t('provisioning.tenant'), days: daysLabel, expiresInSeconds: daysLabel },
+  );
   const [made, setMade] = useState<string>();
   const { label, days } = form.values;
   const submit = () =>
@@ -122,18 +126,10 @@ function NewToken({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title={t('tokens.new')} busy={form.busy} onClose={onClose}>
       <SubmitForm onSubmit={submit}>
-        <FaultSummary
-          faults={form.faults}
-          fields={{
-            label: t('tokens.label'),
-            tenant: t('provisioning.tenant'),
-            expiresInSeconds: t('tokens.days'),
-          }}
-        />
-        <TextField label={t('tokens.label')} {...form.field('label')} autofocus />
+        <FaultSummary faults={form.faults} fields={form.labels} />
+        <TextField {...form.field('label')} autofocus />
         <RoleFields form={form} />
         <TextField
-          label={t('tokens.days')}
           help={t('tokens.daysHelp')}
           optional
           inputMode="numeric"

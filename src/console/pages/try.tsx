@@ -14,14 +14,10 @@ import { State } from '../ui/state.tsx';
 import { Steps } from '../ui/why.tsx';
 
 export function Try() {
-  const form = useForm({
-    direction: 'out',
-    tenant: session.value?.tenant ?? '',
-    trunk: '',
-    from: '',
-    to: '',
-    headers: '',
-  });
+  const form = useForm(
+    { direction: 'out', tenant: session.value?.tenant ?? '', trunk: '', from: '', to: '', headers: '' },
+    { from: t('try.from'), to: t('try.to'), headers: t('try.headers') },
+  );
   const [explanation, setExplanation] = useState<Explanation>();
   const { direction, from, to, headers, trunk, tenant } = form.values;
   const isIn = direction === 'in';
@@ -41,11 +37,7 @@ export function Try() {
     <Page title={t('try.title')} text={t('try.text')}>
       <div class="stack">
         <SubmitForm class="card form" onSubmit={run}>
-          <FaultSummary
-            faults={form.faults}
-            title={t('table.failed')}
-            fields={{ from: t('try.from'), to: t('try.to'), headers: t('try.headers') }}
-          />
+          <FaultSummary faults={form.faults} title={t('table.failed')} fields={form.labels} />
           <div class="fields">
             <SelectField
               label={t('try.direction')}
@@ -65,17 +57,10 @@ export function Try() {
                 onChange={(value) => form.set('tenant', value)}
               />
             )}
-            <TextField label={isIn ? t('try.fromIn') : t('try.from')} {...form.field('from')} mono />
-            <TextField label={isIn ? t('try.toIn') : t('try.to')} {...form.field('to')} required mono />
+            <TextField {...form.field('from')} {...(isIn && { label: t('try.fromIn') })} mono />
+            <TextField {...form.field('to')} {...(isIn && { label: t('try.toIn') })} required mono />
           </div>
-          <TextField
-            label={t('try.headers')}
-            help={t('try.headersHelp')}
-            {...form.field('headers')}
-            rows={2}
-            optional
-            mono
-          />
+          <TextField help={t('try.headersHelp')} {...form.field('headers')} rows={2} optional mono />
           <div>
             <Button label={t('try.run')} kind="primary" type="submit" busy={form.busy} />
           </div>

@@ -135,8 +135,8 @@ interface RoleValues {
 }
 
 /** What a user or token may do; a tenant admin gives its own tenant only. */
-export function RoleFields({ form }: { form: Pick<Form<RoleValues>, 'values' | 'faults' | 'change'> }) {
-  const { role, tenant, readOnly } = form.values;
+export function RoleFields({ form }: { form: Pick<Form<RoleValues>, 'values' | 'faults' | 'change' | 'check'> }) {
+  const { role, tenant } = form.values;
   return (
     <>
       {isSystemAdmin() ? (
@@ -159,12 +159,7 @@ export function RoleFields({ form }: { form: Pick<Form<RoleValues>, 'values' | '
           ) : null}
         </div>
       ) : null}
-      <CheckField
-        label={t('users.readOnly')}
-        help={t('users.readOnlyHelp')}
-        checked={readOnly}
-        onChange={(next) => form.change({ readOnly: next })}
-      />
+      <CheckField label={t('users.readOnly')} help={t('users.readOnlyHelp')} {...form.check('readOnly')} />
     </>
   );
 }
@@ -185,7 +180,10 @@ interface DialogProps {
 }
 
 function NewUser({ onClose, onDone }: DialogProps) {
-  const form = useForm({ id: '', password: '', ...initialRole() });
+  const form = useForm(
+    { id: '', password: '', ...initialRole() },
+    { id: t('field.name'), password: t('users.password'), tenant: t('provisioning.tenant') },
+  );
   const { id, password } = form.values;
   const submit = async () => {
     const made = await form.run(() => users.create({ id, password, ...givenRole(form.values) }));
@@ -194,17 +192,9 @@ function NewUser({ onClose, onDone }: DialogProps) {
   return (
     <Dialog title={t('users.new')} busy={form.busy} onClose={onClose}>
       <SubmitForm onSubmit={submit}>
-        <FaultSummary
-          faults={form.faults}
-          fields={{ id: t('field.name'), password: t('users.password'), tenant: t('provisioning.tenant') }}
-        />
-        <TextField label={t('field.name')} help={t('users.nameHelp')} {...form.field('id')} autofocus required />
-        <NewPasswordField
-          label={t('users.password')}
-          help={t('users.passwordHelp')}
-          {...form.field('password')}
-          required
-        />
+        <FaultSummary faults={form.faults} fields={form.labels} />
+        <TextField help={t('users.nameHelp')} {...form.field('id')} autofocus required />
+        <NewPasswordField help={t('users.passwordHelp')} {...form.field('password')} required />
         <RoleFields form={form} />
         <DialogActions submit={t('users.new')} busy={form.busy} onClose={onClose} />
       </SubmitForm>
@@ -213,7 +203,7 @@ function NewUser({ onClose, onDone }: DialogProps) {
 }
 
 function NewPassword({ user, onClose, onDone }: DialogProps & { user: UserView }) {
-  const form = useForm({ password: '' });
+  const form = useForm({ password: '' }, { password: t('account.new') });
   const submit = async () => {
     const changed = await form.run(() => users.change(user.id, { password: form.values.password }));
     if (changed) onDone(t('users.passwordSet', { name: user.id }));
@@ -221,14 +211,8 @@ function NewPassword({ user, onClose, onDone }: DialogProps & { user: UserView }
   return (
     <Dialog title={`${t('users.newPassword')}: ${user.id}`} busy={form.busy} onClose={onClose}>
       <SubmitForm onSubmit={submit}>
-        <FaultSummary faults={form.faults} fields={{ password: t('account.new') }} />
-        <NewPasswordField
-          label={t('account.new')}
-          help={t('users.passwordHelp')}
-          {...form.field('password')}
-          autofocus
-          required
-        />
+        <FaultSummary faults={form.faults} fields={form.labels} />
+        <NewPasswordField help={t('users.passwordHelp')} {...form.field('password')} autofocus required />
         <DialogActions submit={t('action.save')} busy={form.busy} onClose={onClose} />
       </SubmitForm>
     </Dialog>

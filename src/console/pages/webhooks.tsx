@@ -167,14 +167,17 @@ interface EditProps {
 }
 
 function EditWebhook({ hook, onClose, onDone }: EditProps) {
-  const form = useForm({
-    url: hook?.url ?? '',
-    topics: hook?.topics ?? ['call-record'],
-    tenant: hook?.tenant ?? '',
-    enabled: hook?.enabled ?? true,
-    allowPrivate: hook?.allowPrivate ?? false,
-    newSecret: hook === undefined,
-  });
+  const form = useForm(
+    {
+      url: hook?.url ?? '',
+      topics: hook?.topics ?? ['call-record'],
+      tenant: hook?.tenant ?? '',
+      enabled: hook?.enabled ?? true,
+      allowPrivate: hook?.allowPrivate ?? false,
+      newSecret: hook === undefined,
+    },
+    { url: t('webhooks.url'), topics: t('webhooks.topics'), tenant: t('provisioning.tenant') },
+  );
   const { topics, tenant, enabled, allowPrivate, newSecret } = form.values;
   const title = hook === undefined ? t('webhooks.new') : t('webhooks.edit');
   const submit = async () => {
@@ -195,12 +198,8 @@ function EditWebhook({ hook, onClose, onDone }: EditProps) {
   return (
     <Dialog title={title} busy={form.busy} onClose={onClose}>
       <SubmitForm onSubmit={submit}>
-        <FaultSummary
-          faults={form.faults}
-          fields={{ url: t('webhooks.url'), topics: t('webhooks.topics'), tenant: t('provisioning.tenant') }}
-        />
+        <FaultSummary faults={form.faults} fields={form.labels} />
         <TextField
-          label={t('webhooks.url')}
           help={t('webhooks.urlHelp')}
           placeholder="https://crm.example.com/tandem"
           mono
@@ -219,27 +218,12 @@ function EditWebhook({ hook, onClose, onDone }: EditProps) {
           />
         ) : null}
         <Topics {...{ topics }} error={faultAt(form.faults, 'topics')} onChange={(next) => form.set('topics', next)} />
-        <CheckField
-          label={t('webhooks.enabled')}
-          checked={enabled}
-          onChange={(checked) => form.change({ enabled: checked })}
-        />
+        <CheckField label={t('webhooks.enabled')} {...form.check('enabled')} />
         {isSystemAdmin() ? (
-          <CheckField
-            label={t('webhooks.private')}
-            help={t('webhooks.privateHelp')}
-            error={faultAt(form.faults, 'allowPrivate')}
-            checked={allowPrivate}
-            onChange={(checked) => form.change({ allowPrivate: checked })}
-          />
+          <CheckField label={t('webhooks.private')} help={t('webhooks.privateHelp')} {...form.check('allowPrivate')} />
         ) : null}
         {hook === undefined ? null : (
-          <CheckField
-            label={t('webhooks.newSecret')}
-            help={t('webhooks.newSecretHelp')}
-            checked={newSecret}
-            onChange={(checked) => form.change({ newSecret: checked })}
-          />
+          <CheckField label={t('webhooks.newSecret')} help={t('webhooks.newSecretHelp')} {...form.check('newSecret')} />
         )}
         <DialogActions
           submit={hook === undefined ? t('webhooks.new') : t('action.save')}

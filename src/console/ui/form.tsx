@@ -6,12 +6,14 @@ import { type Fault, RequestError } from '../client/http.ts';
 import { inWords, type TextKey, t } from '../text/index.ts';
 import { Note } from './note.tsx';
 
-export interface Form<V extends object> {
+export interface Form<V extends object, L extends string = string> {
   /** As they were drawn. */
   readonly values: V;
   readonly faults: readonly Problem[];
   readonly busy: boolean;
   readonly dirty: boolean;
+  /** Of its fields, by path. */
+  readonly labels: Readonly<Record<L, string>>;
   /** The values as they are now: what was typed since they were drawn, and while an answer was awaited, is in them. */
   latest(): V;
   set<K extends keyof V>(name: K, value: V[K]): void;
@@ -21,7 +23,9 @@ export interface Form<V extends object> {
   setAll(values: V, dirty?: boolean): void;
   setFaults(faults: readonly Problem[]): void;
   /** What a text field needs of the value at this path. */
-  field(name: keyof V & string): Pick<TextFieldProps, 'value' | 'error' | 'onInput'>;
+  field(name: keyof V & L): Pick<TextFieldProps, 'label' | 'value' | 'error' | 'onInput'>;
+  /** And a check box, whose label is of itself. */
+  check(name: keyof V & string): Pick<CheckFieldProps, 'checked' | 'error' | 'onChange'>;
   /** Runs what saves, or with `saves` false only asks; faults that come back are shown at their fields. Tells whether it went well. */
   run(work: () => Promise<unknown>, saves?: boolean): Promise<boolean>;
 }
@@ -47,7 +51,10 @@ export function useWork() {
   return { busy: underWay > 0, faults, setFaults, run };
 }
 
-export function useForm<V extends object>(initial: V): Form<V> {
+export function useForm<V extends object, L extends string = never>(
+  initial: V,
+  labels = {} as Readonly<Record<L, string>>,
+): Form<V, L> {
   const [values, setValues] = useState(initial);
   const latest = useRef(initial);
   const { busy, faults, setFaults, run } = useWork();
@@ -66,6 +73,7 @@ export function useForm<V extends object>(initial: V): Form<V> {
     faults,
     busy,
     dirty,
+    labels,
     set: (name, value) => change({ [name]: value } as unknown as Partial<V>),
     change,
     latest: () => latest.current,
@@ -75,9 +83,15 @@ export function useForm<V extends object>(initial: V): Form<V> {
     },
     setFaults,
     field: (name) => ({
+      label: labels[name],
       value: String(values[name]),
       error: faultAt(faults, name),
       onInput: (text) => change({ [name]: text } as unknown as Partial<V>),
+    }),
+    check: (name) => ({
+      checked: values[name] === true,
+      error: faultAt(faults, name),
+      onChange: (checked) => change({ [name]: checked } as unknown as Partial<V>),
     }),
     async run(work, saves = true) {
       const sent = latest.current;

@@ -19,7 +19,7 @@ const MOST_TOLD = 10;
 
 export function NewRange({ resource, tenant }: { readonly resource: Resource; readonly tenant: string }) {
   const list = addressOf(resource, tenant);
-  const form = useForm({ first: '', last: '' });
+  const form = useForm({ first: '', last: '' }, { first: t('range.first'), last: t('range.last') });
   const [made, setMade] = useState<readonly string[]>();
   /** Sent, and never answered; and those of them that are there now. */
   const [unanswered, setUnanswered] = useState<readonly string[]>();
@@ -57,17 +57,10 @@ export function NewRange({ resource, tenant }: { readonly resource: Resource; re
     <Page title={t('range.title')} text={tenant} up={{ to: list, label: nameOf(resource, 'title') }}>
       <SubmitForm class="card stack" onSubmit={submit}>
         <p class="soft">{t('range.text')}</p>
-        <FaultSummary faults={form.faults} fields={{ first: t('range.first'), last: t('range.last') }} />
+        <FaultSummary faults={form.faults} fields={form.labels} />
         <div class="fields">
-          <TextField label={t('range.first')} placeholder="101" mono inputMode="numeric" {...form.field('first')} />
-          <TextField
-            label={t('range.last')}
-            help={t('range.help')}
-            placeholder="120"
-            mono
-            inputMode="numeric"
-            {...form.field('last')}
-          />
+          <TextField placeholder="101" mono inputMode="numeric" {...form.field('first')} />
+          <TextField help={t('range.help')} placeholder="120" mono inputMode="numeric" {...form.field('last')} />
         </div>
         <div class="row row-end">
           <Button label={t('action.cancel')} onClick={() => navigate(list)} />
