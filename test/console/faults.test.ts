@@ -167,7 +167,7 @@ describe('what the engine says of faults, in German', () => {
   test('each sentence of what is provisioned, and of the HTTP interface as the console asks it, has German words', () => {
     /** Not what pages ask: messages, programs' and other nodes' questions, and what no browser sends; what is said of nothing at fault. */
     const OTHERS =
-      /(event-(feed|stream)|examples|explain|openapi[\w-]*|operations|context|routes|messages|unreadable|body-size|listing-cursor|console|plan-change|provisioning|reload|across|other-events)\.ts|trunk-keys|effective|tenants\/fields/;
+      /(event-(feed|stream)|examples|explain|openapi[\w-]*|operations|context|routes|messages|unreadable|body-size|listing-cursor|console|plan-change|provisioning|system|across|other-events)\.ts|trunk-keys|effective|tenants\/fields/;
     const files = filesIn('provisioning/check', 'provisioning/tenants', 'provisioning/trunk-settings', 'api')
       .filter((file) => !OTHERS.test(file))
       .concat('node/added-transports.ts');
