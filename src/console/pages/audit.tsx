@@ -4,7 +4,7 @@ import { useLive } from '../client/events.ts';
 import { audit } from '../client/resources.ts';
 import type { AuditView } from '../client/types.ts';
 import { t, time } from '../text/index.ts';
-import { Empty, Page } from '../ui/page.tsx';
+import { Page } from '../ui/page.tsx';
 import { type Column, Search, Table, usePaged } from '../ui/table.tsx';
 
 const FRESH_MS = 2000;
@@ -18,12 +18,12 @@ export function Audit() {
         <Search label={t('audit.search')} onSearch={setResource} />
       </div>
       <Table
-        caption={t('audit.title')}
+        of="audit"
+        icon="records"
         columns={COLUMNS}
         rows={rows}
         keyOf={({ at, node, resource: path, action }) => `${at} ${node} ${action} ${path}`}
         searched={resource !== ''}
-        empty={<Empty icon="records" title={t('audit.empty')} text={t('audit.emptyText')} />}
       />
     </Page>
   );

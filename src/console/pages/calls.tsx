@@ -8,7 +8,7 @@ import { clock, t } from '../text/index.ts';
 import { Button, ButtonLink } from '../ui/button.tsx';
 import { DirectionChoice } from '../ui/choices.tsx';
 import { Confirm } from '../ui/dialog.tsx';
-import { Empty, Page } from '../ui/page.tsx';
+import { Page } from '../ui/page.tsx';
 import { State } from '../ui/state.tsx';
 import { type Column, Search, Table, usePaged } from '../ui/table.tsx';
 import { say } from '../ui/toast.tsx';
@@ -31,16 +31,13 @@ export function Calls() {
         </div>
       )}
       <Table
-        caption={t('calls.title')}
+        of="calls"
+        icon="calls"
         columns={columns(setEnding)}
         rows={rows}
         keyOf={({ callId }) => callId}
         searched={searched}
-        empty={
-          <Empty icon="calls" title={t('calls.empty')} text={t('calls.emptyText')}>
-            <ButtonLink label={t('try.title')} to="/try" icon="explain" />
-          </Empty>
-        }
+        offer={<ButtonLink label={t('try.title')} to="/try" icon="explain" />}
       />
       {ending === undefined ? null : (
         <EndCall call={ending} onClose={() => setEnding(undefined)} onDone={rows.reload} />

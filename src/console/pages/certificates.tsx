@@ -7,7 +7,7 @@ import { Link, navigate } from '../router.tsx';
 import { duration, t } from '../text/index.ts';
 import { ButtonLink } from '../ui/button.tsx';
 import { Fact } from '../ui/facts.tsx';
-import { Empty, Page } from '../ui/page.tsx';
+import { Page } from '../ui/page.tsx';
 import { State } from '../ui/state.tsx';
 import type { Column } from '../ui/table.tsx';
 import { say } from '../ui/toast.tsx';
@@ -57,16 +57,12 @@ export function Certificates() {
   return (
     <Page title={t('certificates.title')} text={t('certificates.text')} {...(isEmpty ? {} : { actions: add })}>
       <VirtualTable
-        caption={t('certificates.title')}
+        of="certificates"
+        icon="key"
         columns={COLUMNS}
         listing={listing}
         keyOf={({ name }) => String(name)}
-        searched={false}
-        empty={
-          <Empty icon="key" title={t('certificates.empty')} text={t('certificates.emptyText')}>
-            {add}
-          </Empty>
-        }
+        offer={add}
       />
     </Page>
   );

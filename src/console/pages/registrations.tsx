@@ -3,7 +3,7 @@ import { useLive } from '../client/events.ts';
 import { registrations } from '../client/resources.ts';
 import type { RegistrationView } from '../client/types.ts';
 import { t } from '../text/index.ts';
-import { Empty, Page } from '../ui/page.tsx';
+import { Page } from '../ui/page.tsx';
 import { When } from '../ui/state.tsx';
 import { type Column, Search } from '../ui/table.tsx';
 import { useListing, VirtualTable } from '../ui/virtual-table.tsx';
@@ -20,12 +20,12 @@ export function Registrations() {
         <Search label={t('registrations.search')} onSearch={setQ} />
       </div>
       <VirtualTable
-        caption={t('registrations.title')}
+        of="registrations"
+        icon="phone"
         columns={COLUMNS}
         listing={listing}
         keyOf={({ addressOfRecord, contact }) => `${addressOfRecord} ${contact}`}
         searched={q !== ''}
-        empty={<Empty icon="phone" title={t('registrations.empty')} text={t('registrations.emptyText')} />}
       />
     </Page>
   );

@@ -7,7 +7,7 @@ import { Button } from '../ui/button.tsx';
 import { Confirm, Dialog, DialogActions } from '../ui/dialog.tsx';
 import { FaultSummary, faultAt, orUnanswered, SubmitForm, TextField, useForm } from '../ui/form.tsx';
 import { ShownSecret } from '../ui/new-password.tsx';
-import { Empty, Page } from '../ui/page.tsx';
+import { Page } from '../ui/page.tsx';
 import { State, When } from '../ui/state.tsx';
 import { type Column, Table, usePaged } from '../ui/table.tsx';
 import { say } from '../ui/toast.tsx';
@@ -27,17 +27,7 @@ export function Tokens() {
   };
   return (
     <Page title={t('tokens.title')} text={t('tokens.text')} actions={add}>
-      <Table
-        caption={t('tokens.title')}
-        columns={columns(setAsked)}
-        rows={rows}
-        keyOf={({ id }) => id}
-        empty={
-          <Empty icon="key" title={t('tokens.empty')} text={t('tokens.emptyText')}>
-            {add}
-          </Empty>
-        }
-      />
+      <Table of="tokens" icon="key" columns={columns(setAsked)} rows={rows} keyOf={({ id }) => id} offer={add} />
       {asked === 'new' ? <NewToken onClose={close} /> : null}
       {asked === undefined || asked === 'new' ? null : (
         <Confirm

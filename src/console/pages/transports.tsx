@@ -10,7 +10,7 @@ import { Button, ButtonLink } from '../ui/button.tsx';
 import { Confirm } from '../ui/dialog.tsx';
 import { FaultSummary, useWork } from '../ui/form.tsx';
 import { Note } from '../ui/note.tsx';
-import { Empty, Page } from '../ui/page.tsx';
+import { Page } from '../ui/page.tsx';
 import { State } from '../ui/state.tsx';
 import type { Column } from '../ui/table.tsx';
 import { say } from '../ui/toast.tsx';
@@ -65,12 +65,11 @@ export function Transports() {
     <Page title={t('transports.title')} text={t('transports.text')} {...(add === undefined ? {} : { actions: add })}>
       <div class="stack">
         <VirtualTable
-          caption={t('transports.title')}
+          of="transports"
+          icon="events"
           columns={maySet ? [...COLUMNS, removal(setLeaving)] : COLUMNS}
           listing={listing}
           keyOf={({ id }) => id}
-          searched={false}
-          empty={<Empty icon="events" title={t('transports.empty')} text={t('transports.emptyText')} />}
         />
         {isSystemAdmin() ? <HowTo /> : <Note kind="info">{t('transports.askAdmin')}</Note>}
       </div>

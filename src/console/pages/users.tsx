@@ -18,7 +18,7 @@ import {
   useWork,
 } from '../ui/form.tsx';
 import { NewPasswordField } from '../ui/new-password.tsx';
-import { Empty, Page } from '../ui/page.tsx';
+import { Page } from '../ui/page.tsx';
 import { State, When } from '../ui/state.tsx';
 import { type Column, Table, usePaged } from '../ui/table.tsx';
 import { say } from '../ui/toast.tsx';
@@ -42,15 +42,12 @@ export function Users() {
     <Page title={t('users.title')} text={t('users.text')} actions={add}>
       <FaultSummary faults={faults} />
       <Table
-        caption={t('users.title')}
+        of="users"
+        icon="users"
         columns={columns((user) => run(() => toggle(user).then(rows.reload)), setAsked)}
         rows={rows}
         keyOf={({ id }) => id}
-        empty={
-          <Empty icon="users" title={t('users.empty')} text={t('users.emptyText')}>
-            {add}
-          </Empty>
-        }
+        offer={add}
       />
       {asked?.what === 'new' ? <NewUser onClose={close} onDone={done} /> : null}
       {asked?.what === 'password' ? <NewPassword user={asked.user} onClose={close} onDone={done} /> : null}

@@ -19,7 +19,7 @@ import {
 } from '../ui/form.tsx';
 import { ShownSecret } from '../ui/new-password.tsx';
 import { Note } from '../ui/note.tsx';
-import { Empty, Page } from '../ui/page.tsx';
+import { Page } from '../ui/page.tsx';
 import { State, When } from '../ui/state.tsx';
 import { type Column, Table, usePaged } from '../ui/table.tsx';
 import { say } from '../ui/toast.tsx';
@@ -52,15 +52,12 @@ export function Webhooks() {
   return (
     <Page title={t('webhooks.title')} text={t('webhooks.text')} actions={add}>
       <Table
-        caption={t('webhooks.title')}
+        of="webhooks"
+        icon="out"
         columns={columns((what, of) => setAsked({ what, hook: of }))}
         rows={rows}
         keyOf={({ id }) => id}
-        empty={
-          <Empty icon="out" title={t('webhooks.empty')} text={t('webhooks.emptyText')}>
-            {add}
-          </Empty>
-        }
+        offer={add}
       />
       {asked?.what === 'new' || asked?.what === 'edit' ? (
         <EditWebhook {...(hook && { hook })} onClose={close} onDone={saved} />

@@ -8,7 +8,7 @@ import { type QueryState, useQuery } from '../client/use-query.ts';
 import { number, type TextKey, t } from '../text/index.ts';
 import { Button } from './button.tsx';
 import { wordsOf } from './form.tsx';
-import { Icon } from './icons.tsx';
+import { Icon, type IconName } from './icons.tsx';
 import { Note } from './note.tsx';
 import { Empty } from './page.tsx';
 import { FIRST, type Neighbours, neighbours, type PageStart, ROWS_PER_PAGE } from './paging.ts';
@@ -115,14 +115,40 @@ export function WaitingRow({ width }: { readonly width: number }) {
   );
 }
 
-interface TableProps<T> {
-  readonly caption: string;
+type ListingName = { [Key in TextKey]: Key extends `${infer Name}.emptyText` ? Name : never }[TextKey];
+
+/** What a listing is called, and what is said where it has nothing. */
+export interface ListingTexts {
+  /** Its texts are those of this name: `title`, `empty` and `emptyText`. */
+  readonly of: ListingName;
+  readonly icon: IconName;
+  readonly caption?: string;
+  readonly emptyText?: string;
+  /** What there is to do while it has nothing. */
+  readonly offer?: ComponentChildren;
+  /** It is narrowed to what somebody looks for. */
+  readonly searched?: boolean;
+}
+
+/** In place of a listing that has nothing. */
+export function Nothing({ of, icon, emptyText = t(`${of}.emptyText`), offer, searched = false }: ListingTexts) {
+  return (
+    <div class="card">
+      {searched ? (
+        <Empty icon="search" title={t('table.nothing')} text={t('table.nothingText')} />
+      ) : (
+        <Empty icon={icon} title={t(`${of}.empty`)} text={emptyText}>
+          {offer}
+        </Empty>
+      )}
+    </div>
+  );
+}
+
+interface TableProps<T> extends ListingTexts {
   readonly columns: readonly Column<T>[];
   readonly rows: PagedQuery<T>;
   readonly keyOf: (row: T) => string;
-  /** Shown when there is nothing at all. */
-  readonly empty: ComponentChildren;
-  readonly searched?: boolean;
 }
 
 export interface PagedQuery<T> extends QueryState<Page<T>> {
@@ -162,19 +188,13 @@ export function usePaged<T>(
 
 const NOTHING_BESIDE: Neighbours = { before: 0, total: 0, previous: undefined, next: undefined };
 
-export function Table<T>({ caption, columns, rows, keyOf, empty, searched = false }: TableProps<T>) {
+export function Table<T>({ columns, rows, keyOf, ...texts }: TableProps<T>) {
   const { data, isCurrent, error } = rows;
   if (data === undefined && error !== undefined) return <Failed error={error} reload={rows.reload} />;
-  if (data?.items.length === 0 && isCurrent) {
-    return (
-      <div class="card">
-        {searched ? <Empty icon="search" title={t('table.nothing')} text={t('table.nothingText')} /> : empty}
-      </div>
-    );
-  }
+  if (data?.items.length === 0 && isCurrent) return <Nothing {...texts} />;
   return (
     <div class="card card-flush dims" aria-busy={!isCurrent}>
-      <Rows caption={caption} columns={columns} rows={data?.items} keyOf={keyOf} />
+      <Rows caption={texts.caption ?? t(`${texts.of}.title`)} columns={columns} rows={data?.items} keyOf={keyOf} />
       {data === undefined ? null : <Pager data={data} rows={rows} />}
     </div>
   );

@@ -2,15 +2,13 @@
  * Listings of any length: the page scrolls over all rows, those near the window are there, and what was not read yet is read when it comes
  * near. Short listings are tables like any other.
  */
-import type { ComponentChildren } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { PageFreshness } from '../client/events.ts';
 import { type Query, RequestError, reachable } from '../client/http.ts';
 import { useSignal } from '../client/signal.ts';
 import type { Page } from '../client/types.ts';
 import { number, t } from '../text/index.ts';
-import { Empty } from './page.tsx';
-import { Cells, type Column, Failed, Heads, WaitingRow } from './table.tsx';
+import { Cells, type Column, Failed, Heads, type ListingTexts, Nothing, WaitingRow } from './table.tsx';
 
 export interface Selection {
   readonly keys: ReadonlySet<string>;
@@ -104,18 +102,15 @@ export function useListing<T>(
   };
 }
 
-interface VirtualTableProps<T> {
-  readonly caption: string;
+interface VirtualTableProps<T> extends ListingTexts {
   readonly columns: readonly Column<T>[];
   readonly listing: RowSource<T>;
   readonly keyOf: (row: T) => string;
-  readonly empty: ComponentChildren;
-  readonly searched: boolean;
   readonly selection?: Selection;
 }
 
 export function VirtualTable<T>(props: VirtualTableProps<T>) {
-  const { caption, columns, listing, keyOf, empty, searched, selection } = props;
+  const { columns, listing, keyOf, selection } = props;
   const { total, error } = listing;
   const isLong = (total ?? 0) > PIECE;
   const frame = useRef<HTMLDivElement>(null);
@@ -125,19 +120,14 @@ export function VirtualTable<T>(props: VirtualTableProps<T>) {
     if (isLong) listing.want(from, Math.min(to, (total ?? 1) - 1));
   }, [from, to, isLong, total]);
   if (total === undefined && error !== undefined) return <Failed error={error} reload={listing.reload} />;
-  if (total === 0)
-    return (
-      <div class="card">
-        {searched ? <Empty icon="search" title={t('table.nothing')} text={t('table.nothingText')} /> : empty}
-      </div>
-    );
+  if (total === 0) return <Nothing {...props} />;
   const width = columns.length + (selection === undefined ? 0 : 1);
   const shown = Array.from({ length: total === undefined ? 5 : Math.max(0, to - from) }, (_, at) => from + at);
   return (
     <div class="card card-flush" aria-busy={total === undefined} ref={frame}>
       <div class="table-frame">
         <table class={isLong ? 'table table-long' : 'table'} aria-rowcount={total === undefined ? -1 : total + 1}>
-          <caption class="visually-hidden">{caption}</caption>
+          <caption class="visually-hidden">{props.caption ?? t(`${props.of}.title`)}</caption>
           <thead>
             <tr>
               {selection === undefined ? null : (

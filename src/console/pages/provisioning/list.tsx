@@ -9,7 +9,7 @@ import { number, t } from '../../text/index.ts';
 import { Button, ButtonLink } from '../../ui/button.tsx';
 import { wordsOf } from '../../ui/form.tsx';
 import { Note } from '../../ui/note.tsx';
-import { Empty, Page } from '../../ui/page.tsx';
+import { Page } from '../../ui/page.tsx';
 import { Search } from '../../ui/table.tsx';
 import { type Selection, useListing, VirtualTable } from '../../ui/virtual-table.tsx';
 import { BulkChange, BulkDelete } from './bulk.tsx';
@@ -69,20 +69,19 @@ export function ResourceList({ resource, tenant }: { readonly resource: Resource
       {notPicked === undefined ? null : <Note kind="bad">{notPicked}</Note>}
       {picked.size === 0 ? null : <PickedBar count={picked.size} ask={setAsked} pickNone={pickNone} />}
       <VirtualTable
-        caption={nameOf(resource, 'title')}
+        of={resource.segment}
+        icon={resource.icon}
         columns={resource.columns(tenant)}
         listing={listing}
         keyOf={keyOf}
         searched={q !== ''}
         {...(mayEdit ? { selection } : {})}
-        empty={
-          <Empty icon={resource.icon} title={nameOf(resource, 'empty')} text={nameOf(resource, 'emptyText')}>
-            <div class="row">
-              {add}
-              {range}
-              {mayEdit ? spreadsheet : null}
-            </div>
-          </Empty>
+        offer={
+          <div class="row">
+            {add}
+            {range}
+            {mayEdit ? spreadsheet : null}
+          </div>
         }
       />
       {asked === 'change' ? (

@@ -8,7 +8,7 @@ import { Link, navigate } from '../../router.tsx';
 import { t } from '../../text/index.ts';
 import { ButtonLink } from '../../ui/button.tsx';
 import { Note } from '../../ui/note.tsx';
-import { Empty, Page } from '../../ui/page.tsx';
+import { Page } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { type Column, Search } from '../../ui/table.tsx';
 import { say } from '../../ui/toast.tsx';
@@ -40,16 +40,13 @@ export function Tenants() {
         </div>
       )}
       <VirtualTable
-        caption={t('tenants.title')}
+        of="tenants"
+        icon="users"
         columns={COLUMNS}
         listing={listing}
         keyOf={({ name }) => String(name)}
         searched={q !== ''}
-        empty={
-          <Empty icon="users" title={t('tenants.empty')} text={t('tenants.emptyText')}>
-            {add}
-          </Empty>
-        }
+        offer={add}
       />
     </Page>
   );

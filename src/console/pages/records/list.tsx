@@ -9,7 +9,7 @@ import { clock, t, time } from '../../text/index.ts';
 import { ButtonDownload } from '../../ui/button.tsx';
 import { DirectionChoice, TrunkChoice } from '../../ui/choices.tsx';
 import { SelectField, TextField } from '../../ui/form.tsx';
-import { Empty, Page } from '../../ui/page.tsx';
+import { Page } from '../../ui/page.tsx';
 import { State } from '../../ui/state.tsx';
 import { type Column, Search, Table, usePaged } from '../../ui/table.tsx';
 
@@ -58,12 +58,12 @@ export function Records() {
         />
       </div>
       <Table
-        caption={t('records.title')}
+        of="records"
+        icon="records"
         columns={COLUMNS}
         rows={rows}
         keyOf={({ callId }) => callId}
         searched={searched}
-        empty={<Empty icon="records" title={t('records.empty')} text={t('records.emptyText')} />}
       />
     </Page>
   );

@@ -9,7 +9,7 @@ import { codeInWords, duration, foundInWords, known, number, relative, t } from 
 import { ButtonLink } from '../../ui/button.tsx';
 import { Sparkline } from '../../ui/chart.tsx';
 import { SelectField } from '../../ui/form.tsx';
-import { Empty, Page } from '../../ui/page.tsx';
+import { Page } from '../../ui/page.tsx';
 import { State, TrunkState } from '../../ui/state.tsx';
 import { type Column, Search, Table, usePaged } from '../../ui/table.tsx';
 import { few } from '../provisioning/model.ts';
@@ -55,20 +55,15 @@ export function TrunkList() {
         </div>
       )}
       <Table
+        of="trunks"
+        icon="trunk"
         caption={t('trunks.overview')}
+        {...(isSystemAdmin() ? {} : { emptyText: t('trunks.emptyTenant') })}
+        offer={add}
         columns={columns(hour)}
         rows={rows}
         keyOf={({ id }) => id}
         searched={searched}
-        empty={
-          <Empty
-            icon="trunk"
-            title={t('trunks.empty')}
-            text={isSystemAdmin() ? t('trunks.emptyText') : t('trunks.emptyTenant')}
-          >
-            {add}
-          </Empty>
-        }
       />
     </Page>
   );
