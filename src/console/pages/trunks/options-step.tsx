@@ -41,7 +41,6 @@ export function OptionsStep({ draft, preset, faults, change, field }: StepProps)
       {keepAlive ? (
         <div class="narrow">
           <TextField
-            label={t('option.keepAliveSeconds')}
             help={t('option.keepAliveSeconds.help')}
             inputMode="numeric"
             {...field('keepAliveSeconds', 'options.keepAlive.intervalSeconds')}

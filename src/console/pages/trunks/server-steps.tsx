@@ -45,7 +45,7 @@ export function ProviderStep({ draft, preset, presets, faults, change, field }: 
   return (
     <>
       <div class="fields">
-        <TextField label={t('wizard.name')} help={t('wizard.nameHelp')} {...field('name')} autofocus />
+        <TextField help={t('wizard.nameHelp')} {...field('name')} autofocus />
         {fitting.length === 0 ? null : (
           <SelectField
             label={t('wizard.brand')}
@@ -111,7 +111,7 @@ export function ServerStep(props: StepProps) {
   const { draft, before, faults, change, field } = props;
   return (
     <>
-      {before === undefined ? null : <TextField label={t('wizard.name')} {...field('name')} />}
+      {before === undefined ? null : <TextField {...field('name')} />}
       <ServerAddress {...props} />
       {draft.type === 'accept-register' ? null : <FurtherAddresses {...props} />}
       {draft.type !== 'ip' ? null : (
@@ -140,20 +140,14 @@ function ServerAddress({ draft, preset, faults, change, field }: StepProps) {
   return (
     <div class="fields">
       <TextField
-        label={isLabel ? t('wizard.hostLabel') : t('wizard.host')}
         help={hostHelp}
         {...field('host')}
+        {...(isLabel && { label: t('wizard.hostLabel') })}
         list={(preset?.hosts ?? []).map(({ host }) => host)}
         autofocus
         mono
       />
-      <TextField
-        label={t('transport.port')}
-        help={t('wizard.portHelp')}
-        inputMode="numeric"
-        {...field('port')}
-        optional
-      />
+      <TextField help={t('wizard.portHelp')} inputMode="numeric" {...field('port')} optional />
       <SelectField
         label={t('wizard.transport')}
         help={t('wizard.transportHelp')}
@@ -176,28 +170,10 @@ function FurtherAddresses({ field }: StepProps) {
   return (
     <>
       <div class="fields">
-        <TextField
-          label={t('wizard.proxy')}
-          help={t('wizard.proxyHelp')}
-          {...field('proxyHost', 'outboundProxy.host')}
-          optional
-          mono
-        />
-        <TextField
-          label={t('wizard.proxyPort')}
-          inputMode="numeric"
-          {...field('proxyPort', 'outboundProxy.port')}
-          optional
-        />
+        <TextField help={t('wizard.proxyHelp')} {...field('proxyHost', 'outboundProxy.host')} optional mono />
+        <TextField inputMode="numeric" {...field('proxyPort', 'outboundProxy.port')} optional />
       </div>
-      <TextField
-        label={t('wizard.associated')}
-        help={t('wizard.associatedHelp')}
-        {...field('associatedIps')}
-        rows={3}
-        optional
-        mono
-      />
+      <TextField help={t('wizard.associatedHelp')} {...field('associatedIps')} rows={3} optional mono />
     </>
   );
 }
@@ -206,15 +182,16 @@ export function CredentialsStep({ draft, before, faults, field }: StepProps) {
   return (
     <div class="fields">
       <TextField
-        label={draft.type === 'register' ? t('wizard.authName') : t('wizard.authorizationName')}
-        help={draft.type === 'register' ? undefined : t('wizard.authorizationHelp')}
         {...field('authName', 'credentials.authName')}
+        {...(draft.type !== 'register' && {
+          label: t('wizard.authorizationName'),
+          help: t('wizard.authorizationHelp'),
+        })}
         error={trunkFaultAt(faults, 'credentials.authName') ?? trunkFaultAt(faults, 'credentials.username')}
         autofocus
       />
       {draft.type === 'register' ? (
         <TextField
-          label={t('field.password')}
           help={before === undefined ? undefined : t('wizard.passwordKept')}
           type="password"
           autocomplete="new-password"
@@ -222,14 +199,12 @@ export function CredentialsStep({ draft, before, faults, field }: StepProps) {
         />
       ) : (
         <NewPasswordField
-          label={t('field.password')}
           help={t(before === undefined ? 'wizard.passwordStrong' : 'wizard.passwordKept')}
           {...field('password', 'credentials.password')}
         />
       )}
       {draft.type !== 'register' ? null : (
         <TextField
-          label={t('wizard.registerSeconds')}
           help={t('wizard.registerHelp')}
           inputMode="numeric"
           {...field('registerSeconds', 'credentials.registerSeconds')}

@@ -4,7 +4,7 @@ import type { BrandPreset, Explanation, TrunkInput, TrunkView } from '../../clie
 import { faultAt, type PathOf, type TextFieldProps } from '../../ui/form.tsx';
 import type { DraftText, Step, TrunkDraft } from './draft.ts';
 
-type FieldProps = Pick<TextFieldProps, 'value' | 'error' | 'onInput'>;
+type FieldProps = Pick<TextFieldProps, 'label' | 'value' | 'error' | 'onInput'>;
 
 /** Where the engine may find fault with a trunk. */
 export type TrunkPath = PathOf<TrunkInput>;

@@ -16,7 +16,6 @@ function OwnPool({ faults, field }: StepProps) {
   return (
     <div class="narrow stack">
       <TextField
-        label={t('wizard.pool')}
         help={t('wizard.poolHelp')}
         {...field('didPool')}
         error={trunkFaultAt(faults, 'didPool') ?? trunkFaultAt(faults, 'tenants')}

@@ -193,8 +193,9 @@ interface StepBodyProps extends Omit<StepProps, 'field'> {
 
 /** A brand decides what stands in a step: before it is known nothing does that could be taken for it. */
 function StepBody({ read, View, ...props }: StepBodyProps) {
-  const { draft, faults, change } = props;
+  const { draft, faults, labels, change } = props;
   const field = (name: DraftText, path: string = name) => ({
+    label: labels[path] ?? name,
     value: draft[name],
     error: faultAt(faults, path),
     onInput: (text: string) => change({ [name]: text }),
