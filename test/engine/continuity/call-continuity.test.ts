@@ -170,6 +170,26 @@ async function killed(): Promise<void> {
   store.silent.add('one');
 }
 
+/** And the call is the second one's. */
+async function moved(): Promise<void> {
+  await killed();
+  await pass(700);
+}
+
+/** The second node ends without a word. */
+async function killOther(): Promise<void> {
+  otherLife.isOver = true;
+  otherEndedAtMs = one.scheduler.nowMs();
+  await two.engine.endpoint.transport.close();
+}
+
+/** The first node has ended as it should: the second one looks after its calls. */
+async function ended(closed: Promise<void>): Promise<void> {
+  await closed;
+  endedAtMs = one.scheduler.nowMs();
+  await pass(1_500);
+}
+
 /** How long the call was that a party has just left, 5 s later. */
 async function talkedMs(): Promise<number> {
   const [{ id = '' } = {}] = one.engine.calls.list();
@@ -184,10 +204,26 @@ const statusOf = (agent: Agent, request: SipRequest) =>
 
 const toOther = (agent: Agent, message: SipMessage) => agent.peer.send(serialize(message), OTHER);
 
+/** Alice's BYE, by the node that she called through. */
+function hangUp(): SipRequest {
+  const bye = alice.within(invite, final, 'BYE');
+  alice.send(bye);
+  return bye;
+}
+
+/** By the other one. */
+function hangUpThere(): SipRequest {
+  const bye = alice.within(invite, final, 'BYE');
+  toOther(alice, bye);
+  return bye;
+}
+
+/** The carrier answers the BYE that it got, to the other node. */
+const carrierHangsUpThere = () => toOther(carrier, okTo(carrier.took('BYE')));
+
 describe('a node ends with a call up', () => {
   test('within 2 s the other has it, tells both parties by UPDATE where it is, and serves their BYE', async () => {
-    await killed();
-    await pass(700);
+    await moved();
     expect([...two.engine.calls.list()]).toMatchObject([{ state: 'answered' }]);
     expect([store.count('one'), store.count('two')]).toEqual([0, 1]);
     for (const party of [alice, carrier]) {
@@ -197,8 +233,7 @@ describe('a node ends with a call up', () => {
       toOther(party, okTo(update));
     }
     await pass(100);
-    const bye = alice.within(invite, final, 'BYE');
-    toOther(alice, bye);
+    const bye = hangUpThere();
     await pass(100);
     expect(statusOf(alice, bye)).toBe(200);
     const passed = carrier.took('BYE');
@@ -215,8 +250,7 @@ describe('a node ends with a call up', () => {
     const rejoin = vi.spyOn(two.engine.calls, 'rejoin').mockImplementation(() => {
       throw new Error('cannot be joined');
     });
-    await killed();
-    await pass(700);
+    await moved();
     expect(rejoin).toHaveBeenCalledOnce();
     expect([...two.engine.calls.list()]).toMatchObject([{ state: 'answered' }]);
     for (const party of [alice, carrier]) toOther(party, okTo(party.took('UPDATE')));
@@ -272,8 +306,7 @@ describe('a node ends with a call up', () => {
     vi.spyOn(Probe.prototype, 'refreshTarget').mockImplementationOnce(() => {
       throw new Error('a defect');
     });
-    await killed();
-    await pass(700);
+    await moved();
     for (const party of [alice, carrier]) toOther(party, okTo(party.took('BYE')));
     await pass(400);
     expect(two.observed.ended).toMatchObject([{ endedBy: 'engine', endReason: 'defect' }]);
@@ -301,12 +334,11 @@ describe('a node ends with a call up', () => {
       alice.send(alice.within(invite, final, 'UPDATE', { Contact: '<sip:101@203.0.113.1:5070>' }));
       await pass(100);
       await pass(1_000);
-      await killed();
-      await pass(700);
+      await moved();
       const bye = alice.within(invite, final, 'BYE', { CSeq: '99 BYE' });
       toOther(alice, bye);
       await pass(200);
-      toOther(carrier, okTo(carrier.took('BYE')));
+      carrierHangsUpThere();
       await pass(400);
       const [record] = two.observed.ended;
       expect(record?.talkMs).toBeGreaterThan(7_000);
@@ -383,8 +415,7 @@ describe('a node ends with a call up', () => {
   });
 
   test('a party that does not have the call any more ends it at the other too, with a record', async () => {
-    await killed();
-    await pass(700);
+    await moved();
     toOther(carrier, answerTo(carrier.took('UPDATE'), '481 Gone'));
     await pass(100);
     expect(alice.requests('BYE')).toHaveLength(1);
@@ -422,15 +453,13 @@ describe('a party has left the call, and the other side’s answers to BYE are l
   };
 
   test('its node is killed: the other one ends it with the seconds that it had', async () => {
-    await killed();
-    await pass(700);
+    await moved();
     await isEndedBy(two, OTHER);
     expect([store.count('one'), store.count('two')]).toEqual([0, 0]);
   });
 
   test('a copy of its BYE that comes to the other one is answered as the first was', async () => {
-    await killed();
-    await pass(700);
+    await moved();
     const before = alice.responses(bye.callId()).length;
     toOther(alice, bye);
     await pass(50);
@@ -451,17 +480,14 @@ describe('a party has left the call, and the other side’s answers to BYE are l
     await kill();
     await startOne(one);
     await pass(500);
-    await killed();
-    await pass(700);
+    await moved();
     await isEndedBy(two, OTHER);
   });
 
   test('its node is stopped: it ends there, and is nobody else’s', async () => {
     const closed = one.engine.close();
     await pass(3_000);
-    await closed;
-    endedAtMs = one.scheduler.nowMs();
-    await pass(1_500);
+    await ended(closed);
     const [record, ...more] = one.observed.ended;
     expect(more).toEqual([]);
     expect(record?.talkMs).toBe(talkMs);
@@ -508,7 +534,7 @@ describe('a node ends while a call rings', () => {
     toOther(alice, bye);
     await pass(100);
     expect(statusOf(alice, bye)).toBe(200);
-    toOther(carrier, okTo(carrier.took('BYE')));
+    carrierHangsUpThere();
     await pass(400);
     expect(two.observed.ended).toMatchObject([{ status: 200, endReason: 'bye' }]);
   });
@@ -690,13 +716,10 @@ describe('a call is up between nodes, and its other half goes on at a third', ()
 
 describe('a node is stopped with a call up', () => {
   test('the call is left to another: nobody gets a BYE, and its BYE is served there', async () => {
-    await one.engine.close();
-    endedAtMs = one.scheduler.nowMs();
-    await pass(1_500);
+    await ended(one.engine.close());
     expect([...alice.requests('BYE'), ...carrier.requests('BYE'), ...one.observed.ended]).toEqual([]);
     expect([store.count('one'), store.count('two')]).toEqual([0, 1]);
-    const bye = alice.within(invite, final, 'BYE');
-    toOther(alice, bye);
+    const bye = hangUpThere();
     await pass(100);
     expect(statusOf(alice, bye)).toBe(200);
     expect(carrier.requests('BYE')).toHaveLength(1);
@@ -709,9 +732,7 @@ describe('a node is stopped with a call up', () => {
     await pass(100);
     carrier.peer.send(serialize(okTo(carrier.took('BYE'))), ENGINE);
     await pass(100);
-    await closed;
-    endedAtMs = one.scheduler.nowMs();
-    await pass(1_500);
+    await ended(closed);
     expect(one.observed.ended).toMatchObject([{ endReason: 'bye', endedBy: 'caller' }]);
     expect([store.count('one'), store.count('two'), [...two.engine.calls.list()].length]).toEqual([0, 0, 0]);
   });
@@ -722,9 +743,7 @@ describe('a node is stopped with a call up', () => {
     await pass(900);
     store.cutOff.delete('one');
     await pass(200);
-    await closed;
-    endedAtMs = one.scheduler.nowMs();
-    await pass(1_500);
+    await ended(closed);
     expect([...alice.requests('BYE'), ...carrier.requests('BYE'), ...one.observed.ended]).toEqual([]);
     expect([store.count('one'), store.count('two')]).toEqual([0, 1]);
   });
@@ -739,9 +758,7 @@ describe('a node is stopped with a call up', () => {
     await pass(100);
     store.cutOff.delete('one');
     await pass(1_000);
-    await closed;
-    endedAtMs = one.scheduler.nowMs();
-    await pass(1_500);
+    await ended(closed);
     expect(one.observed.ended).toMatchObject([{ endReason: 'bye', endedBy: 'caller' }]);
     expect([store.count('one'), store.count('two'), [...two.engine.calls.list()].length]).toEqual([0, 0, 0]);
   });
@@ -926,9 +943,7 @@ describe('a call that rang goes to another node, whose own was cut off, and come
   };
 
   const otherEnds = async () => {
-    otherLife.isOver = true;
-    otherEndedAtMs = one.scheduler.nowMs();
-    await two.engine.endpoint.transport.close();
+    await killOther();
     await pass(1_300);
     store.silent.add('two');
     await pass(1_000);
@@ -1117,7 +1132,7 @@ describe('a carrier cancels from another of its addresses what rings at a phone,
 });
 
 test('a store that crashed and forgot that a call had ended is told again: nobody goes on with it', async () => {
-  alice.send(alice.within(invite, final, 'BYE'));
+  hangUp();
   await pass(100);
   carrier.answer(carrier.took('BYE'), 200);
   await pass(400);
@@ -1170,8 +1185,7 @@ describe('a node stands still while another one takes its calls', () => {
   test('a BYE that lay in its socket ends no call of the other’s, and makes no record', async () => {
     standStill();
     await pass(1_700);
-    const bye = alice.within(invite, final, 'BYE');
-    alice.send(bye);
+    hangUp();
     await pass(1_000);
     expect([...two.engine.calls.list()]).toHaveLength(1);
     await goOn();
@@ -1181,7 +1195,7 @@ describe('a node stands still while another one takes its calls', () => {
   });
 
   test('a call that was being ended is ended by the other, with the seconds that it had, and makes no second record', async () => {
-    alice.send(alice.within(invite, final, 'BYE'));
+    hangUp();
     const talkMs = await talkedMs();
     standStill();
     await pass(2_000);
@@ -1196,7 +1210,7 @@ describe('a node stands still while another one takes its calls', () => {
   });
 
   test('a call whose other side answers the end only when asked again, just before that, is over: it has one record', async () => {
-    alice.send(alice.within(invite, final, 'BYE'));
+    hangUp();
     await pass(1_700);
     expect([...one.engine.calls.list()]).toMatchObject([{ state: 'ending' }]);
     expect(store.count('one')).toBe(1);
@@ -1217,11 +1231,10 @@ describe('a node stands still while another one takes its calls', () => {
     await goOn();
     expect([...one.engine.calls.list()]).toEqual([]);
     knowsOther = true;
-    const bye = alice.within(invite, final, 'BYE');
-    alice.send(bye);
+    const bye = hangUp();
     await pass(300);
     expect(statusOf(alice, bye)).toBe(200);
-    toOther(carrier, okTo(carrier.took('BYE')));
+    carrierHangsUpThere();
     await pass(400);
     expect([...two.engine.calls.list(), ...one.observed.ended]).toEqual([]);
     expect(two.observed.ended).toMatchObject([{ endedBy: 'caller', endReason: 'bye' }]);
@@ -1235,8 +1248,7 @@ describe('a node stands still while another one takes its calls', () => {
     knowsOther = true;
     await pass(100);
     knowsOther = false;
-    const bye = alice.within(invite, final, 'BYE');
-    alice.send(bye);
+    const bye = hangUp();
     await pass(300);
     expect(statusOf(alice, bye)).toBe(200);
     expect(carrier.requests('BYE')).toHaveLength(1);
@@ -1268,7 +1280,7 @@ describe('a node stands still while another one takes its calls', () => {
         { status: 200 },
       ]);
       expect(carrier.requests('BYE')).toHaveLength(1);
-      toOther(carrier, okTo(carrier.took('BYE')));
+      carrierHangsUpThere();
       await pass(400);
       expect(two.observed.ended).toMatchObject([{ endedBy: 'caller', endReason: 'bye' }]);
     });
@@ -1365,8 +1377,7 @@ describe('a node stands still while another one takes its calls', () => {
     standStill();
     store.silent.delete('one');
     await pass(1_700);
-    const bye = alice.within(invite, final, 'BYE');
-    alice.send(bye);
+    const bye = hangUp();
     await pass(100);
     await goOn();
     expect(statusOf(alice, bye)).toBe(200);
@@ -1415,8 +1426,7 @@ describe('a node stands still while another one takes its calls', () => {
     store.cutOff.add('one');
     store.silent.delete('one');
     await pass(1_700);
-    const bye = alice.within(invite, final, 'BYE');
-    alice.send(bye);
+    const bye = hangUp();
     await pass(100);
     await goOn();
     expect(statusOf(alice, bye)).toBe(200);
@@ -1464,12 +1474,11 @@ describe('a node was cut off from everybody, another one took its calls, and its
     cutOff();
     await isTaken();
     networkIsBack();
-    const bye = alice.within(invite, final, 'BYE');
-    alice.send(bye);
+    const bye = hangUp();
     await pass(400);
     expect(statusOf(alice, bye)).toBe(200);
     expect(carrier.took('BYE').topVia().host).toBe(OTHER);
-    toOther(carrier, okTo(carrier.took('BYE')));
+    carrierHangsUpThere();
     await pass(400);
     expect([...one.engine.calls.list(), ...one.observed.ended]).toEqual([]);
     expect(two.observed.ended).toMatchObject([{ endedBy: 'caller', endReason: 'bye' }]);
@@ -1512,12 +1521,11 @@ describe('a node was cut off from everybody, another one took its calls, and its
     await pass(11_000);
     expect([...one.engine.calls.list()]).toEqual([]);
     if (isCutOff) store.cutOff.add('one');
-    const bye = alice.within(invite, final, 'BYE');
-    alice.send(bye);
+    const bye = hangUp();
     await pass(100);
     expect(statusOf(alice, bye)).toBe(200);
     expect(carrier.took('BYE').topVia().host).toBe(OTHER);
-    toOther(carrier, okTo(carrier.took('BYE')));
+    carrierHangsUpThere();
     await pass(400);
     expect(two.observed.ended).toMatchObject([{ endedBy: 'caller', endReason: 'bye' }]);
   });
@@ -1538,8 +1546,7 @@ describe('a node was cut off from everybody, another one took its calls, and its
       contact = 'reached';
     };
     if (reachedAfterMs === 0) reached();
-    const bye = alice.within(invite, final, 'BYE');
-    alice.send(bye);
+    const bye = hangUp();
     await pass(reachedAfterMs);
     reached();
     await pass(3_000);
@@ -1550,7 +1557,7 @@ describe('a node was cut off from everybody, another one took its calls, and its
     await pass(3_000);
     expect(statusOf(alice, bye)).toBe(200);
     expect(carrier.took('BYE').topVia().host).toBe(OTHER);
-    toOther(carrier, okTo(carrier.took('BYE')));
+    carrierHangsUpThere();
     await pass(400);
     expect([one.observed.ended, two.observed.ended]).toMatchObject([[], [{ endedBy: 'caller', endReason: 'bye' }]]);
   });
@@ -1564,8 +1571,7 @@ describe('a node was cut off from everybody, another one took its calls, and its
     one.network.detach('udp', ENGINE, 5060);
     await isTaken();
     networkIsBack();
-    const bye = alice.within(invite, final, 'BYE');
-    alice.send(bye);
+    const bye = hangUp();
     await pass(400);
     expect(statusOf(alice, bye)).toBe(200);
     expect(one.observed.ended).toEqual([]);
@@ -1594,8 +1600,7 @@ describe('a node was cut off from everybody, another one took its calls, and its
     store.silent.delete('one');
     await pass(2_400);
     networkIsBack();
-    const bye = alice.within(invite, final, 'BYE');
-    alice.send(bye);
+    const bye = hangUp();
     await pass(100);
     expect(statusOf(alice, bye)).toBe(200);
     expect(carrier.took('BYE').topVia().host).toBe(ENGINE);
@@ -1612,8 +1617,7 @@ describe('a node was cut off from everybody, another one took its calls, and its
     otherLife.isOver = true;
     await two.engine.endpoint.transport.close();
     networkIsBack();
-    const bye = alice.within(invite, final, 'BYE');
-    alice.send(bye);
+    const bye = hangUp();
     await pass(2_500);
     expect(statusOf(alice, bye)).toBe(200);
     await pass(2_000);
@@ -1669,9 +1673,7 @@ describe.each([
   });
 
   test('and the callee’s ends: he is asked at his own address, and the caller has his answer within 5 s where he is not heard', async () => {
-    otherLife.isOver = true;
-    otherEndedAtMs = one.scheduler.nowMs();
-    await two.engine.endpoint.transport.close();
+    await killOther();
     await pass(4_500);
     // In the name of his node: else he rings twice, and on when he has answered one of them.
     const [cancel] = bob.requests('CANCEL');
@@ -1689,9 +1691,7 @@ describe.each([
   });
 
   test('and the callee’s ends, and then the caller gives up: the callee does not ring on', async () => {
-    otherLife.isOver = true;
-    otherEndedAtMs = one.scheduler.nowMs();
-    await two.engine.endpoint.transport.close();
+    await killOther();
     alice.send(buildCancel(second, []));
     await pass(40_000);
     expect(bob.took('CANCEL').topVia().branch).toBe(asked.topVia().branch);
@@ -1706,9 +1706,7 @@ describe.each([
     one.run(50);
     toOther(third, answerTo(third.requests('INVITE').at(-1) as SipRequest, '180 Ringing'));
     one.run(20);
-    otherLife.isOver = true;
-    otherEndedAtMs = one.scheduler.nowMs();
-    await two.engine.endpoint.transport.close();
+    await killOther();
     await pass(4_800);
     expect(alice.final(call)?.status).toBe(480);
   });
@@ -1770,9 +1768,7 @@ describe('a call between two nodes does not ring yet', () => {
 
   test('and the callee’s node ends: he is asked at his own address within 5 s', async () => {
     await call();
-    otherLife.isOver = true;
-    otherEndedAtMs = one.scheduler.nowMs();
-    await two.engine.endpoint.transport.close();
+    await killOther();
     await pass(4_500);
     expect(bob.requests('INVITE').map((invite) => invite.topVia().host)).toContain(ENGINE);
   });
@@ -1828,9 +1824,7 @@ describe('a call is up between two nodes, and both end', () => {
     await pass(1_000);
     expect([store.count('one'), store.count('two')]).toEqual([2, 1]);
     await kill();
-    otherLife.isOver = true;
-    otherEndedAtMs = one.scheduler.nowMs();
-    await two.engine.endpoint.transport.close();
+    await killOther();
     await pass(1_000);
   });
 
@@ -1919,9 +1913,7 @@ test('half of a call between nodes was being ended, unheard by the other, when i
   expect(half).toMatchObject({ endedBy: 'callee', endReason: 'bye' });
   await pass(5_000);
   expect(one.observed.ended).toEqual([]);
-  otherLife.isOver = true;
-  otherEndedAtMs = one.scheduler.nowMs();
-  await two.engine.endpoint.transport.close();
+  await killOther();
   await pass(1_300);
   store.silent.add('two');
   await pass(1_000);

@@ -58,6 +58,11 @@ async function talk(): Promise<void> {
   await settle();
 }
 
+async function startTalking(): Promise<void> {
+  await start();
+  await talk();
+}
+
 /** Past the write behind. */
 async function settle(ms = 300): Promise<void> {
   world.run(ms);
@@ -230,8 +235,7 @@ describe('a call rings when its process ends', () => {
 
 describe('an answered call after the process has ended', () => {
   test('BYE of the caller is answered, reaches the carrier, and the call has its record', async () => {
-    await start();
-    await talk();
+    await startTalking();
     const [before] = [...world.engine.calls.list()];
     await crash();
     expect([...world.engine.calls.list()]).toEqual([before]);
@@ -247,8 +251,7 @@ describe('an answered call after the process has ended', () => {
   });
 
   test('one that was being ended is ended by the next process, which tells both, with the seconds that it had', async () => {
-    await start();
-    await talk();
+    await startTalking();
     const [{ id = '' } = {}] = world.engine.calls.list();
     expect(alice.ask(alice.within(invite, final, 'BYE')).status).toBe(200);
     await settle(5_000);
@@ -263,8 +266,7 @@ describe('an answered call after the process has ended', () => {
   });
 
   test('so is one that the engine itself was ending', async () => {
-    await start();
-    await talk();
+    await startTalking();
     const [{ id = '' } = {}] = world.engine.calls.list();
     world.engine.calls.end(id);
     const talkMs = world.engine.calls.get(id)?.record.talkMs;
@@ -277,8 +279,7 @@ describe('an answered call after the process has ended', () => {
   });
 
   test('BYE of the carrier reaches the phone', async () => {
-    await start();
-    await talk();
+    await startTalking();
     await crash();
     expect(carrier.ask(carrier.withinOf(carrier.took('INVITE'), 'BYE')).status).toBe(200);
     alice.answers(alice.took('BYE'), 200, 'OK');
@@ -286,8 +287,7 @@ describe('an answered call after the process has ended', () => {
   });
 
   test('a re-INVITE goes on to the other side, and a later crash does not lose what it changed', async () => {
-    await start();
-    await talk();
+    await startTalking();
     await crash();
     const hold = alice.within(invite, final, 'INVITE', {
       Contact: `<sip:${alice.host}>`,
@@ -346,8 +346,7 @@ describe('an answered call after the process has ended', () => {
   });
 
   test('what the program before wrote of it, with the owner of a leg as a text, is read', async () => {
-    await start();
-    await talk();
+    await startTalking();
     const owners: unknown[] = [];
     for (const [id, document] of store.documents) {
       const kept = JSON.parse(document);
@@ -372,8 +371,7 @@ describe('an answered call after the process has ended', () => {
   });
 
   test('a request that comes again out of order is refused as before (RFC 3261 §12.2.2)', async () => {
-    await start();
-    await talk();
+    await startTalking();
     await crash();
     expect(alice.ask(alice.within(invite, final, 'INFO', { CSeq: '1 INFO' })).status).toBe(500);
   });
@@ -523,8 +521,7 @@ const DESCRIBED = { 'Content-Type': 'application/sdp' };
 
 describe('calls that may have ended meanwhile', () => {
   test('after a short stop nobody is asked while whoever sent BYE sends it still; then both, for an end that was not written', async () => {
-    await start();
-    await talk();
+    await startTalking();
     await crash(5_000);
     world.run(30_000);
     expect([...carrier.requests('OPTIONS'), ...alice.requests('OPTIONS')]).toEqual([]);
@@ -535,8 +532,7 @@ describe('calls that may have ended meanwhile', () => {
   });
 
   test('after a long one both are asked, and a party that knows it no more ends the call', async () => {
-    await start();
-    await talk();
+    await startTalking();
     await crash(120_000);
     world.run(2_000);
     alice.answer(alice.took('OPTIONS'), 200, 'OK');
@@ -546,8 +542,7 @@ describe('calls that may have ended meanwhile', () => {
   });
 
   test('a defect in asking ends the call, and is counted with it', async () => {
-    await start();
-    await talk();
+    await startTalking();
     vi.spyOn(Probe.prototype, 'send').mockImplementationOnce(() => {
       throw new Error('a defect');
     });
@@ -564,8 +559,7 @@ describe('calls that may have ended meanwhile', () => {
 
 describe('what is kept', () => {
   test('of a call that is over soon after its BYE nothing more than that it is over', async () => {
-    await start();
-    await talk();
+    await startTalking();
     const { writes } = store;
     expect(alice.ask(alice.within(invite, final, 'BYE'), 20).status).toBe(200);
     carrier.answer(carrier.took('BYE'), 200, 'OK');
@@ -602,8 +596,7 @@ describe('what is kept', () => {
   });
 
   test('a store that cannot be read, or holds what nobody can read, keeps no node from starting', async () => {
-    await start();
-    await talk();
+    await startTalking();
     store.documents.set('other', '{"version":1,"id":"other"}').set('newer', '{"version":2}').set('text', 'text');
     await crash();
     expect([...world.engine.calls.list()]).toHaveLength(1);
@@ -621,8 +614,7 @@ describe('what is kept', () => {
   });
 
   test('a call that cannot be brought back holds no place on its trunk', async () => {
-    await start();
-    await talk();
+    await startTalking();
     const [[id, document] = ['', '']] = [...store.documents];
     const kept = JSON.parse(document);
     store.documents.set(id, JSON.stringify({ ...kept, callee: { ...kept.callee, session: {} } }));
@@ -633,8 +625,7 @@ describe('what is kept', () => {
   });
 
   test('a stop in good order leaves no call behind', async () => {
-    await start();
-    await talk();
+    await startTalking();
     await world.engine.close();
     world.run();
     expect([carrier.requests('BYE').length, alice.requests('BYE').length]).toEqual([1, 1]);

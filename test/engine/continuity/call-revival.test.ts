@@ -205,6 +205,19 @@ async function kill(): Promise<void> {
 }
 
 const toOther = (agent: Agent, message: SipMessage) => agent.peer.send(serialize(message), OTHER);
+
+function hangUp(): SipRequest {
+  const bye = alice.within(invite, final, 'BYE');
+  toOther(alice, bye);
+  return bye;
+}
+
+function carrierHangsUp(): SipRequest {
+  const bye = carrier.withinOf(sent, 'BYE');
+  toOther(carrier, bye);
+  return bye;
+}
+
 const okTo = (request: SipRequest, more: readonly string[] = [], body = '') => {
   const names = ['Via', 'From', 'To', 'Call-ID', 'CSeq'] as const;
   const fields = names.flatMap((name) => request.headers.fieldValuesNamed(name).map((value) => `${name}: ${value}`));
@@ -278,8 +291,7 @@ describe('the node and the store are lost', () => {
   });
 
   test('the caller’s BYE ends both legs at the other node, with the record that is due', async () => {
-    const bye = alice.within(invite, final, 'BYE');
-    toOther(alice, bye);
+    const bye = hangUp();
     await pass(1_000);
     expect(answers(alice, bye)).toEqual([200]);
     const passed = carrier.took('BYE');
@@ -308,8 +320,7 @@ describe('the node and the store are lost', () => {
   });
 
   test('so does the called party’s, whose Contact was made before it answered', async () => {
-    const bye = carrier.withinOf(sent, 'BYE');
-    toOther(carrier, bye);
+    const bye = carrierHangsUp();
     await pass(1_000);
     expect(answers(carrier, bye)).toEqual([200]);
     const passed = alice.took('BYE');
@@ -326,8 +337,7 @@ describe('the node and the store are lost', () => {
   });
 
   test('an end that comes twice, or later with another CSeq, begins nothing anew', async () => {
-    const bye = alice.within(invite, final, 'BYE');
-    toOther(alice, bye);
+    const bye = hangUp();
     await pass(1_000);
     toOther(carrier, okTo(carrier.took('BYE')));
     await pass(40_000);
@@ -395,8 +405,7 @@ describe('the node and the store are lost', () => {
     // Hours in which nothing happens.
     const { scheduler } = one;
     scheduler.advance(14_400_000);
-    const bye = carrier.withinOf(sent, 'BYE');
-    toOther(carrier, bye);
+    const bye = carrierHangsUp();
     await pass(1_000);
     expect(answers(carrier, bye)).toEqual([481]);
     expect(two.engine.contacts.counters).toMatchObject({ opened: 1, refused: 1, rebuilt: 0 });
@@ -480,8 +489,7 @@ describe('the node and the store are lost', () => {
         if (request.method === 'OPTIONS') stranger.send(serialize(okTo(request)), OTHER);
       }
     };
-    const bye = alice.within(invite, final, 'BYE');
-    toOther(alice, bye);
+    const bye = hangUp();
     for (let passed = 0; passed < 1_000; passed += 10) {
       await pass(10);
       answersAll();
@@ -492,8 +500,7 @@ describe('the node and the store are lost', () => {
 
   test('a defect on the way is logged, and the request is answered', async () => {
     store.fault = new Error('a defect');
-    const bye = alice.within(invite, final, 'BYE');
-    toOther(alice, bye);
+    const bye = hangUp();
     await pass(1_000);
     expect(answers(alice, bye)).toEqual([481]);
     expect(two.log.lines.map(({ event }) => event)).toContain('call-not-restored');
@@ -508,8 +515,7 @@ describe('the node and the store are lost', () => {
     await two.provision({
       trunks: { 'carrier-a': { options: { sessionTimer: { mode: 'off' }, contactToken: false } } },
     });
-    const bye = carrier.withinOf(sent, 'BYE');
-    toOther(carrier, bye);
+    const bye = carrierHangsUp();
     await pass(1_000);
     expect(answers(carrier, bye)).toEqual([481]);
     expect(two.engine.contacts.counters).toMatchObject({ refused: 1, rebuilt: 0 });
@@ -583,8 +589,7 @@ describe('the node and the store are lost', () => {
   });
 
   test('when the store comes back with the call, nobody has it twice, and no second record is written', async () => {
-    const bye = alice.within(invite, final, 'BYE');
-    toOther(alice, bye);
+    hangUp();
     await pass(1_000);
     toOther(carrier, okTo(carrier.took('BYE')));
     await pass(500);
@@ -903,8 +908,7 @@ describe('somebody may have the call', () => {
     store.isLost = true;
     let heard = 0;
     hearOnly(() => ++heard === 1);
-    const bye = alice.within(invite, final, 'BYE');
-    toOther(alice, bye);
+    hangUp();
     await pass(2_500);
     expect(carrier.requests('BYE')).toHaveLength(1);
     expect(two.engine.contacts.counters).toMatchObject({ elsewhere: 0, rebuilt: 1 });
@@ -916,8 +920,7 @@ describe('somebody may have the call', () => {
     expect(store.memory.count('one')).toBe(1);
     await kill();
     store.memory.silent.add('one');
-    const bye = alice.within(invite, final, 'BYE');
-    toOther(alice, bye);
+    hangUp();
     await pass(2_000);
     toOther(carrier, okTo(carrier.took('BYE')));
     await pass(500);
@@ -928,8 +931,7 @@ describe('somebody may have the call', () => {
   test('its node has ended and the store has it: the snapshot goes on, not the token', async () => {
     await kill();
     store.memory.silent.add('one');
-    const bye = alice.within(invite, final, 'BYE');
-    toOther(alice, bye);
+    const bye = hangUp();
     await pass(2_000);
     expect(answers(alice, bye)).toEqual([200]);
     toOther(carrier, okTo(carrier.took('BYE')));

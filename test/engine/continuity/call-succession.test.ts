@@ -143,6 +143,23 @@ async function pass(ms: number): Promise<void> {
   }
 }
 
+function started(): CallSuccession {
+  const one = succession(0);
+  one.start();
+  return one;
+}
+
+async function startedFor(ms: number): Promise<CallSuccession> {
+  const one = started();
+  await pass(ms);
+  return one;
+}
+
+/** The other node: it tells and answers nothing any more. */
+function dies(): void {
+  [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+}
+
 test.each([0, 100, 250, 400, 490])(
   'calls of a node that dies are taken as soon as the store gives them away, having asked it for 0.6 s; what others tell is read %i ms late',
   async (readLateMs) => {
@@ -181,11 +198,9 @@ test('a node that has lost the store alone is given 1.2 s to answer, and its cal
 });
 
 test('what a node counted is its no more before its calls are counted here; of one that lives it stays so', async () => {
-  const one = succession(0);
-  one.start();
-  await pass(5_000);
+  const one = await startedFor(5_000);
   expect(happened).toEqual([]);
-  [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+  dies();
   await pass(3_000);
   expect(happened).toEqual(['other followed', 'taken over']);
   one.stop();
@@ -193,10 +208,8 @@ test('what a node counted is its no more before its calls are counted here; of o
 
 test('of a worker of another machine the one of its number has a second to take the calls, and then this one does', async () => {
   counterpart = 'own-w1';
-  const one = succession(0);
-  one.start();
-  await pass(5_000);
-  [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+  const one = await startedFor(5_000);
+  dies();
   await pass(SILENT_MS + 800);
   expect(takenAtMs).toBeUndefined();
   await pass(700);
@@ -206,10 +219,8 @@ test('of a worker of another machine the one of its number has a second to take 
 
 test('it is waited for no longer once it has ended itself, and anew with each end', async () => {
   counterpart = 'own-w1';
-  const one = succession(0);
-  one.start();
-  await pass(5_000);
-  [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+  const one = await startedFor(5_000);
+  dies();
   await pass(SILENT_MS + 300);
   expect(takenAtMs).toBeUndefined();
   counterpart = undefined;
@@ -220,7 +231,7 @@ test('it is waited for no longer once it has ended itself, and anew with each en
   await pass(2_000);
   counterpart = 'own-w1';
   left = [{ id: 'next', document: '{}' }];
-  [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+  dies();
   await pass(SILENT_MS + 800);
   expect(takenAtMs).toBeUndefined();
   await pass(700);
@@ -230,14 +241,12 @@ test('it is waited for no longer once it has ended itself, and anew with each en
 
 test('and anew when it was silent for a while and has come back, with calls all the time', async () => {
   counterpart = 'own-w1';
-  const one = succession(0);
-  one.start();
-  await pass(5_000);
-  [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+  const one = await startedFor(5_000);
+  dies();
   await pass(SILENT_MS + 600);
   [diesAtMs, answersUntilMs] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   await pass(60_100);
-  [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+  dies();
   await pass(SILENT_MS + 800);
   expect(takenAtMs).toBeUndefined();
   await pass(700);
@@ -250,10 +259,9 @@ describe('of a worker of another machine that has ended', () => {
   async function takenAfterMs(phaseMs: number, answers: boolean | undefined): Promise<number> {
     begin();
     besideAnswers = answers;
-    const one = succession(0);
-    one.start();
+    const one = started();
     await pass(5_000 + phaseMs);
-    [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+    dies();
     await pass(4_000);
     one.stop();
     return (takenAtMs ?? Number.NaN) - diesAtMs;
@@ -278,9 +286,7 @@ describe('of a worker of another machine that has ended', () => {
 
   test('in good order and alone, the same', async () => {
     besideAnswers = true;
-    const one = succession(0);
-    one.start();
-    await pass(5_000);
+    const one = await startedFor(5_000);
     const leftAtMs = scheduler.nowMs();
     hasLeft = true;
     await pass(4_000);
@@ -292,9 +298,7 @@ describe('of a worker of another machine that has ended', () => {
 });
 
 test('what a node has left in good order is taken at the next look, though it tells of itself and answers until it ends', async () => {
-  const one = succession(0);
-  one.start();
-  await pass(5_000);
+  const one = await startedFor(5_000);
   const leftAtMs = scheduler.nowMs();
   hasLeft = true;
   await pass(2_000);
@@ -307,8 +311,7 @@ test('what a node has left in good order is taken at the next look, though it te
 test('once it is gone from the roster it is looked for at once', async () => {
   for (let afterMs = 0; afterMs <= 1_050; afterMs += 50) {
     begin();
-    const one = succession(0);
-    one.start();
+    const one = started();
     await pass(3_000 + afterMs);
     const leftAtMs = scheduler.nowMs();
     [hasLeft, isForgotten] = [true, true];
@@ -327,9 +330,7 @@ test('what a worker of another machine has left the one of its number takes, whe
       const other = succession(0, counterpart);
       other.start();
       await pass(afterMs);
-      const one = succession(0);
-      one.start();
-      await pass(3_000);
+      const one = await startedFor(3_000);
       const cameAtMs = scheduler.nowMs();
       [hasLeft, isForgotten] = [true, isGone];
       one.mayCome(() => letGoAfterMs.push(scheduler.nowMs() - cameAtMs));
@@ -346,7 +347,7 @@ test('what a worker of another machine has left the one of its number takes, whe
 test('how long one that nobody knows any more was silent is what the store says', async () => {
   const one = succession(250);
   await pass(1_000);
-  [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+  dies();
   await pass(30_000);
   isForgotten = true;
   one.start();
@@ -387,7 +388,7 @@ test('a request that comes while the store is being asked is not let go by what 
     const one = succession(100);
     one.start();
     await pass(3_000 + afterMs);
-    [diesAtMs, answersUntilMs] = [scheduler.nowMs(), scheduler.nowMs()];
+    dies();
     one.mayCome(() => letGo.push([afterMs, takenAtMs]));
     await pass(2_500);
     one.stop();
@@ -412,8 +413,7 @@ test('one that waits for nobody is let go as soon as it was asked for', async ()
 });
 
 test('what goes wrong with looking is said once until it goes well; of a store that is away nothing', async () => {
-  const one = succession(0);
-  one.start();
+  const one = started();
   failure = new StoreAwayError('away');
   await pass(5_000);
   expect(logged).toEqual([]);
@@ -432,8 +432,7 @@ test('calls that cannot be gone on with are named, and those that come after the
   left = [1, 2, 3].map((number) => ({ id: `call-${number}`, document: '{}' }));
   takenAtOnce = 1;
   comesWrong = new TypeError('a fault');
-  const one = succession(0);
-  one.start();
+  const one = started();
   [diesAtMs, answersUntilMs] = [0, 0];
   await pass(4_000);
   expect(happened).toEqual(['other followed', 'taken over', 'taken over', 'taken over']);
@@ -443,8 +442,7 @@ test('calls that cannot be gone on with are named, and those that come after the
 
 test('who stops while calls are on their way has settled when they have come', async () => {
   takeMs = 100;
-  const one = succession(0);
-  one.start();
+  const one = started();
   [diesAtMs, answersUntilMs] = [0, 0];
   for (let ms = 0; takenAtMs === undefined && ms < 5_000; ms += 10) await pass(10);
   one.stop();
@@ -454,17 +452,13 @@ test('who stops while calls are on their way has settled when they have come', a
 });
 
 test('who stops when none is has settled at once', async () => {
-  const one = succession(0);
-  one.start();
-  await pass(1_000);
+  const one = await startedFor(1_000);
   one.stop();
   await one.settled();
 });
 
 test('from when the store is asked for the calls of a node until it has given all of them, they may be about to come', async () => {
-  const one = succession(0);
-  one.start();
-  await pass(1_000);
+  const one = await startedFor(1_000);
   [diesAtMs, answersUntilMs, takeMs] = [scheduler.nowMs(), scheduler.nowMs(), 100];
   const seen: string[] = [];
   for (let passed = 0; passed < 3_000; passed += 10) {
@@ -480,9 +474,7 @@ test('from when the store is asked for the calls of a node until it has given al
 test.each([0, 1, 2])(
   'when the answer with the calls of a node is lost, and %i of those to what has come here, they may be about to come until one says so, and are its calls',
   async (more) => {
-    const one = succession(0);
-    one.start();
-    await pass(1_000);
+    const one = await startedFor(1_000);
     [diesAtMs, answersUntilMs, answersLost] = [scheduler.nowMs(), scheduler.nowMs(), 1 + more];
     const seen: string[] = [];
     for (let passed = 0; passed < 6_000; passed += 10) {
@@ -500,9 +492,7 @@ test.each([0, 1, 2])(
 
 test('calls of a node that were asked for in vain are not about to come once the store says that it has given none that is missing', async () => {
   left = [];
-  const one = succession(0);
-  one.start();
-  await pass(1_000);
+  const one = await startedFor(1_000);
   left = [{ id: 'call', document: '{}' }];
   [diesAtMs, answersUntilMs, answersLost] = [scheduler.nowMs(), scheduler.nowMs(), 1];
   await pass(1_600);
