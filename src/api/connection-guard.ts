@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import { Counts } from '../base/counts.ts';
 import { FailureCounter } from '../base/failure-counter.ts';
 import type { Log } from '../base/log.ts';
 import { hostKey } from '../base/network.ts';
@@ -67,96 +68,130 @@ export function guardConnections(
   isProxy: (address: string) => boolean,
   log: Pick<Log, 'warn'>,
 ): () => ConnectionCounts {
-  const mostOfHost = Math.max(MAX_PER_ADDRESS, Math.floor(most * HOST_SHARE));
-  const openOf = new Counts();
-  const openOfHost = new Counts();
-  const waitingOf = new Counts();
+  const admitted = new Admitted(most, isProxy);
   const connections = new Map<string, Connection>();
-  /** What closes those that have been answered and ask nothing, the longest idle one first. */
-  const idle = new Map<Connection, () => void>();
-  /** What is asked now, in its order. */
-  const underWay = new Set<UnderWay>();
   const handshakes = new FailureCounter({ nowMs: () => performance.now() }, HANDSHAKES);
-  let open = 0;
-  let waiting = 0;
-  let gaveWay = 0;
   const refusals = new Refusals(log);
-
-  const isCrowded = ({ address, host }: Connection): boolean =>
-    openOf.get(address) >= MAX_PER_ADDRESS ||
-    openOfHost.get(host) >= mostOfHost ||
-    waitingOf.get(host) >= MAX_WAITING_PER_HOST ||
-    waiting >= Math.ceil(most / 2);
   const isTooFast = ({ host }: Connection): boolean => {
     if (!(server instanceof TlsServer)) return false;
     if (handshakes.isBlocked(host)) return true;
     handshakes.count(host);
     return false;
   };
-  const waitsNoMore = (connection: Connection) => {
-    if (!connection.isWaiting) return;
-    connection.isWaiting = false;
-    waiting--;
-    waitingOf.change(connection.host, -1);
-  };
-  const leave = (connection: Connection) => {
-    if (!connection.isOpen) return;
-    connection.isOpen = false;
-    waitsNoMore(connection);
-    idle.delete(connection);
-    open--;
-    openOf.change(connection.address, -1);
-    openOfHost.change(connection.host, -1);
-  };
-  const giveWay = (connection: Connection, close: () => void) => {
-    gaveWay++;
-    leave(connection);
-    close();
-  };
-  const makePlace = () => {
-    for (const [connection, close] of idle) return giveWay(connection, close);
-    for (const { connection, request, response } of underWay) {
-      if (!connection.isOpen || isProxy(connection.address)) continue;
-      // The rest of the body is its to send, or all of the answer its to read.
-      if (!request.complete || response.writableEnded) return giveWay(connection, () => request.socket.destroy());
-    }
-  };
-
   server.on('connection', (socket: Socket) => {
     const connection = new Connection(socket.remoteAddress ?? '');
-    const mayComeIn = isProxy(connection.address) || !(isCrowded(connection) || isTooFast(connection));
-    if (mayComeIn && open >= most) makePlace();
-    if (!mayComeIn || open >= most) return refusals.add(connection, socket);
+    const mayComeIn = isProxy(connection.address) || !(admitted.isCrowded(connection) || isTooFast(connection));
+    if (!mayComeIn || !admitted.hasPlace()) return refusals.add(connection, socket);
     const key = keyOf(socket);
-    open++;
-    waiting++;
-    openOf.change(connection.address, 1);
-    openOfHost.change(connection.host, 1);
-    waitingOf.change(connection.host, 1);
+    admitted.enter(connection);
     connections.set(key, connection);
     socket.once('close', () => {
-      leave(connection);
+      admitted.leave(connection);
       if (connections.get(key) === connection) connections.delete(key);
     });
   });
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const { socket } = request;
     // Under TLS the request's socket is another object at the same address and port.
-    const connection = connections.get(keyOf(socket));
-    if (connection === undefined) return;
-    waitsNoMore(connection);
-    connection.asked++;
-    idle.delete(connection);
-    const asked = { connection, request, response };
-    underWay.add(asked);
-    response.once('close', () => {
-      underWay.delete(asked);
-      connection.asked--;
-      if (connection.asked === 0 && connection.isOpen && !isProxy(connection.address))
-        idle.set(connection, () => socket.destroy());
-    });
+    const connection = connections.get(keyOf(request.socket));
+    if (connection !== undefined) admitted.serve({ connection, request, response });
   });
-  return () => ({ open, refused: refusals.count, gaveWay });
+  return () => ({ open: admitted.open, refused: refusals.count, gaveWay: admitted.gaveWay });
+}
+
+/** The connections that were accepted, and who of them gives way. */
+class Admitted {
+  open = 0;
+  gaveWay = 0;
+  readonly #most: number;
+  readonly #mostOfHost: number;
+  readonly #isProxy: (address: string) => boolean;
+  readonly #openOf = new Counts();
+  readonly #openOfHost = new Counts();
+  readonly #waitingOf = new Counts();
+  #waiting = 0;
+  /** What closes those that have been answered and ask nothing, the longest idle one first. */
+  readonly #idle = new Map<Connection, () => void>();
+  /** What is asked now, in its order. */
+  readonly #underWay = new Set<UnderWay>();
+
+  constructor(most: number, isProxy: (address: string) => boolean) {
+    this.#most = most;
+    this.#mostOfHost = Math.max(MAX_PER_ADDRESS, Math.floor(most * HOST_SHARE));
+    this.#isProxy = isProxy;
+  }
+
+  isCrowded({ address, host }: Connection): boolean {
+    return (
+      this.#openOf.get(address) >= MAX_PER_ADDRESS ||
+      this.#openOfHost.get(host) >= this.#mostOfHost ||
+      this.#waitingOf.get(host) >= MAX_WAITING_PER_HOST ||
+      this.#waiting >= Math.ceil(this.#most / 2)
+    );
+  }
+
+  /** There is one, or somebody has given it up. */
+  hasPlace(): boolean {
+    if (this.open >= this.#most) this.#makePlace();
+    return this.open < this.#most;
+  }
+
+  enter({ address, host }: Connection): void {
+    this.open++;
+    this.#waiting++;
+    this.#openOf.change(address, 1);
+    this.#openOfHost.change(host, 1);
+    this.#waitingOf.change(host, 1);
+  }
+
+  leave(connection: Connection): void {
+    if (!connection.isOpen) return;
+    connection.isOpen = false;
+    this.#waitsNoMore(connection);
+    this.#idle.delete(connection);
+    this.open--;
+    this.#openOf.change(connection.address, -1);
+    this.#openOfHost.change(connection.host, -1);
+  }
+
+  serve(asked: UnderWay): void {
+    const { connection, request, response } = asked;
+    this.#waitsNoMore(connection);
+    connection.asked++;
+    this.#idle.delete(connection);
+    this.#underWay.add(asked);
+    const { socket } = request;
+    response.once('close', () => {
+      this.#underWay.delete(asked);
+      connection.asked--;
+      if (connection.asked === 0 && connection.isOpen && !this.#isProxy(connection.address))
+        this.#idle.set(connection, () => socket.destroy());
+    });
+  }
+
+  #waitsNoMore(connection: Connection): void {
+    if (!connection.isWaiting) return;
+    connection.isWaiting = false;
+    this.#waiting--;
+    this.#waitingOf.change(connection.host, -1);
+  }
+
+  #makePlace(): void {
+    const [connection, close] = this.#whoGivesWay() ?? [];
+    if (connection === undefined) return;
+    this.gaveWay++;
+    this.leave(connection);
+    close?.();
+  }
+
+  #whoGivesWay(): readonly [connection: Connection, close: () => void] | undefined {
+    for (const idle of this.#idle) return idle;
+    for (const { connection, request, response } of this.#underWay) {
+      if (!connection.isOpen || this.#isProxy(connection.address)) continue;
+      // The rest of the body is its to send, or all of the answer its to read.
+      if (!request.complete || response.writableEnded) return [connection, () => request.socket.destroy()];
+    }
+    return undefined;
+  }
 }
 
 /** Connections that were closed as soon as they were accepted. */
@@ -189,18 +224,4 @@ class Refusals {
 
 function keyOf({ remoteAddress, remotePort }: Socket): string {
   return `${remotePort}|${remoteAddress}`;
-}
-
-class Counts {
-  readonly #counts = new Map<string, number>();
-
-  get(name: string): number {
-    return this.#counts.get(name) ?? 0;
-  }
-
-  change(name: string, by: number): void {
-    const count = this.get(name) + by;
-    if (count > 0) this.#counts.set(name, count);
-    else this.#counts.delete(name);
-  }
 }

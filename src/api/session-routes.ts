@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { Counts } from '../base/counts.ts';
 import { defined } from '../base/defined.ts';
 import { optional } from '../base/schema.ts';
 import { type ApiContext, answer, audit, identityOf } from './context.ts';
@@ -65,12 +66,7 @@ export function sessionRoutes(app: FastifyInstance, context: ApiContext): void {
 }
 
 function signInRoute(app: FastifyInstance, context: ApiContext): void {
-  const underWay = new Map<string, number>();
-  const change = (source: string, by: number) => {
-    const count = (underWay.get(source) ?? 0) + by;
-    if (count > 0) underWay.set(source, count);
-    else underWay.delete(source);
-  };
+  const underWay = new Counts();
   operation(app, 'createSession', {
     access: 'public',
     body: body('SignIn', z.union([credentials, link])),
@@ -80,9 +76,9 @@ function signInRoute(app: FastifyInstance, context: ApiContext): void {
     const source = sourceOf(request);
     if (context.failures.isBlocked(source)) throw tooMany();
     // What is under way has not failed yet.
-    if ((underWay.get(source) ?? 0) >= MOST_AT_ONCE)
+    if (underWay.get(source) >= MOST_AT_ONCE)
       throw notNow(503, 'busy', 'too many sign-ins from this address at once; try again', 2);
-    change(source, 1);
+    underWay.change(source, 1);
     const opened = await open(context, request)
       .catch((error: unknown) => {
         if (error instanceof ApiProblem && error.code === 'sign-in-failed') {
@@ -91,7 +87,7 @@ function signInRoute(app: FastifyInstance, context: ApiContext): void {
         }
         throw error;
       })
-      .finally(() => change(source, -1));
+      .finally(() => underWay.change(source, -1));
     await endEarlier(context, request);
     return answerSignedIn(context, request, reply, opened);
   });

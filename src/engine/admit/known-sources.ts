@@ -1,3 +1,4 @@
+import { Counts } from '../../base/counts.ts';
 import { Latest } from '../../base/latest.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import type { Binding, RegistrationListener, StoredBinding } from '../../registrar/index.ts';
@@ -11,7 +12,7 @@ const MOST_SIGNED_IN = 50_000;
  */
 export class KnownSources implements RegistrationListener<Flow> {
   readonly #isHere: (node: string) => boolean;
-  readonly #bindings = new Map<string, number>();
+  readonly #bindings = new Counts();
   /** Of those that were read and may not be back yet. */
   readonly #awaited = new Set<string>();
   readonly #clock: Clock;
@@ -31,7 +32,7 @@ export class KnownSources implements RegistrationListener<Flow> {
   }
 
   has(address: string): boolean {
-    if (this.#bindings.has(address) || this.#awaited.has(address)) return true;
+    if (this.#bindings.get(address) > 0 || this.#awaited.has(address)) return true;
     const atMs = this.#signedIn.get(address);
     return atMs !== undefined && this.#clock.nowMs() - atMs < this.#keptMs;
   }
@@ -70,9 +71,6 @@ export class KnownSources implements RegistrationListener<Flow> {
   }
 
   #count({ source: { address }, node }: Binding<Flow>, change: 1 | -1): void {
-    if (!this.#isHere(node)) return;
-    const count = (this.#bindings.get(address) ?? 0) + change;
-    if (count > 0) this.#bindings.set(address, count);
-    else this.#bindings.delete(address);
+    if (this.#isHere(node)) this.#bindings.change(address, change);
   }
 }
