@@ -44,6 +44,8 @@ export class LateAnswers implements ClientTransactionUser, LateUser {
   #options: WayOptions;
   /** Of the answer that won, until it ends. */
   #leg: AnsweredLeg | undefined;
+  /** Undefined: none has won. That of a refusal names no dialog that this engine has acknowledged. */
+  readonly #wonTag: string | undefined;
   #turnedAway: LateParty[] | undefined = undefined;
 
   /** `winner`: the leg that was answered, if one was. */
@@ -52,6 +54,7 @@ export class LateAnswers implements ClientTransactionUser, LateUser {
     this.#credentials = credentials;
     this.#usedSequence = usedSequence;
     this.#leg = winner;
+    this.#wonTag = winner?.dialog.remoteTag;
     this.#options = winner === undefined ? wayOptions(options) : options;
     if (winner !== undefined) winner.lateAnswers = this;
   }
@@ -63,8 +66,7 @@ export class LateAnswers implements ClientTransactionUser, LateUser {
 
   onResponse(response: SipResponse, { request, flow }: SentInvite): void {
     const leg = this.#leg;
-    if ((response.toTag() ?? '') !== (leg?.dialog.remoteTag ?? request.toTag() ?? ''))
-      this.turnAway(response, request, flow);
+    if ((response.toTag() ?? '') !== this.#wonTag) this.turnAway(response, request, flow);
     else if (leg !== undefined) leg.ack.giveAgain(request);
     else this.#env.endpoint.sendAck(Dialog.createUac(request, response).createAck(request), flow, this.#options);
   }

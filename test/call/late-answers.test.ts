@@ -11,9 +11,9 @@ const RELIABLE = [
 ] as const;
 
 /** A 2xx of a fork that kept silent while the call lasted. */
-function answerOfFork(party: Party, tag: string): void {
+function answerOfFork(party: Party, tag: string | undefined): void {
   const { request } = party.invite;
-  const response = fill(createResponse(request, 200, undefined, { toTag: tag }), { body: sdp(tag) });
+  const response = fill(createResponse(request, 200, undefined, { toTag: tag }), { body: sdp(tag ?? 'callee') });
   response.headers.add(HeaderId.Contact, '<sip:fork@b>');
   // A proxy sends it on whatever it has answered (RFC 3261 §16.7 step 5).
   party.invite.flow.send(serialize(response));
@@ -259,6 +259,25 @@ describe.each(NOBODY_WAITS)('§13.2.2.4: a 2xx that comes when %s', (_why, arran
     if (world.engine.calls.counters.live > 0) world.a.send('BYE');
     expect(world.settles()).toBe(true);
   });
+});
+
+test.each([
+  ['under the tag of its refusal', 'tag-b', 0, (world: World) => world.b.answer(world.b.invite, 603)],
+  ['without a tag, as RFC 2543 has it', undefined, 40_000, (world: World) => world.network.silenced.add('b')],
+])('§13.2.2.4: a callee for whom nobody waits that answers %s gets ACK and BYE', (_how, toTag, afterMs, arrange) => {
+  const world = new World();
+  world.a.call();
+  world.run();
+  arrange(world);
+  world.run(afterMs);
+  world.network.silenced.clear();
+  for (let copy = 0; copy < 2; copy++) {
+    answerOfFork(world.b, toTag);
+    world.run();
+  }
+  expect(world.b.requests('BYE').map((bye) => bye.toTag())).toEqual([toTag]);
+  expect(world.b.acks.map((ack) => ack.toTag())).toEqual([toTag, toTag]);
+  expect(world.settles()).toBe(true);
 });
 
 test('of an INVITE that more dialogs answer than may ring, only so many are kept and get BYE; all get their ACK', () => {
