@@ -26,7 +26,7 @@ export class RosterPeers implements PeerNodes {
   readonly #clock: Clock;
   readonly #ofNode: string | undefined;
   /** The last that was heard of a node when it was silent. */
-  readonly #silentSince = new Map<string, number>();
+  readonly #silentSince = new Map<string, KnownNode>();
 
   /** @param ofNode of a worker: the node that it is one of */
   constructor(roster: NodeRoster, clock: Clock, ofNode?: string) {
@@ -84,7 +84,7 @@ export class RosterPeers implements PeerNodes {
 
   addressOf(name: string): Target | undefined {
     const node = this.#roster.others().find((other) => other.name === name);
-    if (node === undefined || this.#silentSince.get(name) === node.beat) return undefined;
+    if (node === undefined || isSameTelling(this.#silentSince.get(name), node)) return undefined;
     this.#silentSince.delete(name);
     return this.#wayTo(node);
   }
@@ -121,12 +121,17 @@ export class RosterPeers implements PeerNodes {
   noteSilent(name: string, process: string | undefined): void {
     const node = this.#roster.others().find((other) => other.name === name);
     if (node === undefined || (process !== undefined && node.process !== process)) return;
-    this.#silentSince.set(name, node.beat);
+    this.#silentSince.set(name, node);
   }
 
   followed(name: string): void {
     this.#roster.followed?.(name);
   }
+}
+
+/** Each process counts its beats anew. */
+function isSameTelling(one: KnownNode | undefined, { beat, instance }: KnownNode): boolean {
+  return one?.beat === beat && one.instance === instance;
 }
 
 /** How another node says that a trunk is which it registers: the one that has trouble with it names it. */

@@ -45,6 +45,9 @@ test('a process that has come since is not passed over for the silence of the on
   expect(peers.addressOf('b')).toEqual(sip);
   peers.noteSilent('b', peers.processOf('b'));
   expect(peers.addressOf('b')).toBeUndefined();
+  // It counts its beats anew, and may be heard first, or asked for first, at the number of the one before.
+  nodes[0] = { name: 'b', sip, beat: 2, heardAtMs: 0, instance: 'another' };
+  expect(peers.addressOf('b')).toEqual(sip);
 });
 
 test('workers of one node reach each other at their own address, whatever the node says of itself to others', () => {

@@ -223,7 +223,7 @@ export class RedisNodes implements NodeRoster {
       if (name === this.#options.node) continue;
       const facts = JSON.parse(String(alive[i + 2])) as Omit<KnownNode, 'name' | 'heardAtMs'>;
       const before = this.#others.find((other) => other.name === name);
-      if (before?.beat === facts.beat) {
+      if (before?.beat === facts.beat && before.instance === facts.instance) {
         others.push({ ...facts, name, heardAtMs: before.heardAtMs, toldAtMs: before.toldAtMs ?? before.heardAtMs });
         continue;
       }

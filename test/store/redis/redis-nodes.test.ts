@@ -70,6 +70,17 @@ test('a node that tells of itself as ever is in no doubt', async () => {
   expect(nodes.heard.atMs).toBe(nowMs - lateMs);
 });
 
+test('a process that tells as often as the one before it had is heard anew', async () => {
+  const heard = () => nodes.others().map(({ instance, heardAtMs }) => [instance, heardAtMs]);
+  tellers = { other: { beat: 1, instance: 'i' } };
+  await tell(2);
+  const before = nowMs - 500 - lateMs;
+  expect(heard()).toEqual([['i', before]]);
+  tellers = { other: { beat: 1, instance: 'j' } };
+  await tell();
+  expect(heard()).toEqual([['j', nowMs]]);
+});
+
 /** Before and after so many seconds. */
 async function endedFor(name: string, seconds: number): Promise<boolean[]> {
   const before = nodes.hasEnded(name);
