@@ -131,11 +131,16 @@ export class Calls implements CallRegistry {
     return resumption?.isOf(request, flow) === true ? resumption : undefined;
   }
 
-  /** Whoever was asked by that process and is not any more by this one is cancelled. */
-  endResumption(resumption: Resumption): void {
+  /** Whoever was asked by that process and is not any more by this one is cancelled. @param id of the call */
+  endResumption(resumption: Resumption, id: string): void {
     const key = inviteKey(resumption.caller.invite);
     if (this.#resumptions.get(key) === resumption) this.#resumptions.delete(key);
-    for (const ringing of resumption.takeAll()) this.cancelRinging(ringing);
+    this.cancelAll(resumption, id);
+  }
+
+  /** What rings of it is cancelled, each whatever becomes of the others. @param id of the call */
+  cancelAll(resumption: Resumption, id: string): void {
+    for (const ringing of resumption.takeAll()) this.guarded(id, () => this.cancelRinging(ringing));
   }
 
   /** A call that rang when its process ended is over: its caller was at the end of a connection of that. */

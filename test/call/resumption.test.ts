@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { Resumption } from '../../src/call/resumption.ts';
+import { parseMessage, type SipRequest, serialize } from '../../src/sip/message/index.ts';
 import { Engine, scene } from './world.ts';
 
 /** B rings for a process that has ended; the one that is there now cancels that in its name, while the network to B is away. */
@@ -47,4 +49,31 @@ test('who repeats that he rings, and hears nothing for good, is not cancelled fo
   b.answer(b.invite, 180);
   world.run(1_000);
   expect(cancels()).toBe(last);
+});
+
+test('a defect in the CANCEL of one that rings for a call costs the others nothing, and ends that call', () => {
+  const { world, network, b } = scene();
+  world.a.call();
+  world.run();
+  b.answers(180);
+  const { engine } = world;
+  const [call] = engine.calls.list();
+  const { branch } = b.invite.request.topVia();
+  const invite = parseMessage(serialize(b.invite.request).replace(branch, `${branch}-2`)) as SipRequest;
+  const ringing = { invite, to: { transport: 'udp', address: 'c', port: 5060 }, trunkId: undefined } as const;
+  const asked = { ...ringing, usedSequence: 0, way: {} };
+  const caller = { invite, address: 'a', tag: undefined, passedMs: 0, rangAfterMs: undefined, attempts: [] };
+  const resumption = new Resumption({ ...caller, described: undefined, takeovers: 1, ringing: [asked, asked] });
+  const resumeInvite = engine.endpoint.resumeInvite.bind(engine.endpoint);
+  engine.endpoint.resumeInvite = () => {
+    engine.endpoint.resumeInvite = resumeInvite;
+    throw new Error('a defect');
+  };
+  engine.calls.endResumption(resumption, call?.id ?? '');
+  world.run(1_000);
+  b.answers(487);
+  world.run(1_000);
+  expect(network.count('engine>c CANCEL')).toBeGreaterThan(0);
+  expect(engine.endpoint.counters.uncaughtErrors).toBe(1);
+  expect(engine.ended).toMatchObject([{ endReason: 'defect' }]);
 });

@@ -135,7 +135,7 @@ export class WaitingCallers {
     const flow = endpoint.flowTo(targetHere(waiting.from, endpoint));
     const receive = () => this.#receive(key, expected, waiting.invite, flow);
     scheduler.schedule(isCancelled && !hasGivenUp ? CANCELLED_MS : 0, { onTimer: receive }, 0);
-    scheduler.schedule(ASKED_MS, { onTimer: () => calls.endResumption(resumption) }, 0);
+    scheduler.schedule(ASKED_MS, { onTimer: () => calls.endResumption(resumption, waiting.id) }, 0);
   }
 
   #resumptionOf(waiting: WaitingSnapshot, invite: SipRequest, ringing: readonly RingingInvite[]): Resumption {
@@ -180,10 +180,10 @@ export class WaitingCallers {
     held?.again(tag);
   }
 
-  #giveUp({ resumption, held }: ExpectedInvite, cancel: HeldCancel): void {
+  #giveUp({ waiting, resumption, held }: ExpectedInvite, cancel: HeldCancel): void {
     resumption.cancel = cancel.cancel;
     held.push(cancel);
-    for (const ringing of resumption.takeAll()) this.#options.calls.cancelRinging(ringing);
+    this.#options.calls.cancelAll(resumption, waiting.id);
   }
 
   #receive(key: string, { held }: ExpectedInvite, invite: string, flow: Flow): void {
