@@ -8,7 +8,7 @@
 import type { Log } from '../../base/log.ts';
 import type { Scheduler } from '../../base/scheduler.ts';
 import { type HeardOf, type SharedCalls, SURE_MS } from '../../call/index.ts';
-import type { Fence } from '../../sip/endpoint/index.ts';
+import type { Endpoint, Fence } from '../../sip/endpoint/index.ts';
 import type { Flow, TransportUser } from '../../sip/transport/index.ts';
 import type { Acquaintances } from '../acquaintances.ts';
 import type { CallWriter } from './call-writer.ts';
@@ -22,6 +22,7 @@ export interface CallFenceOptions {
   readonly nodes: Pick<LostCalls, 'hasOthers' | 'ask'>;
   readonly scheduler: Scheduler;
   readonly log: Log;
+  readonly endpoint: Pick<Endpoint, 'onFault'>;
   /** Known peers. */
   readonly sources: Pick<Acquaintances, 'knows'>;
 }
@@ -304,7 +305,7 @@ export class CallFence implements Fence {
   }
 
   #failed(error: unknown): void {
-    this.#options.log.error('call-fence-failed', { error: String(error) });
+    this.#options.endpoint.onFault(error, { met: 'call-fence' });
   }
 }
 

@@ -36,6 +36,8 @@ let hasOthers: boolean;
 let fails: boolean;
 let fence: CallFence;
 let served: string[];
+/** Defects, as they are counted. */
+let faults: unknown[];
 
 beforeEach(() => {
   time = new Time();
@@ -48,6 +50,7 @@ beforeEach(() => {
   hasOthers = false;
   fails = false;
   served = [];
+  faults = [];
   fence = new CallFence({
     store: { heard: () => heard, answers: async () => comesBack },
     writer: {
@@ -68,6 +71,7 @@ beforeEach(() => {
     },
     scheduler: time,
     log,
+    endpoint: { onFault: (error, fields) => faults.push([String(error), fields]) },
     sources: { knows: (address) => address === '192.0.2.10' },
   });
 });
@@ -474,7 +478,7 @@ test('a fault in what was due is told, and what comes is served', async () => {
   heard = { ...heard, atMs: time.nowMs() };
   await answer(true);
   expect(served).toEqual(['BYE']);
-  expect(log.lines.at(-1)).toMatchObject({ event: 'call-fence-failed', fields: { error: 'Error: a defect' } });
+  expect(faults).toEqual([['Error: a defect', { met: 'call-fence' }]]);
   expect(receive('ACK')).toBe(true);
 });
 
@@ -492,7 +496,7 @@ test('a fault in serving one message costs neither the others nor the timers any
   heard = { ...heard, atMs: time.nowMs() };
   await answer(true);
   expect([served, time.fired - firedBefore]).toEqual([['200 OK'], 1]);
-  expect(log.lines.at(-1)).toMatchObject({ event: 'call-fence-failed', fields: { error: 'Error: a defect' } });
+  expect(faults).toEqual([['Error: a defect', { met: 'call-fence' }]]);
 });
 
 const request = (method: string, to: string) => `${method} sip:x@y SIP/2.0\r\nTo: <sip:x@y>${to}\r\n\r\n`;
@@ -709,7 +713,7 @@ describe('while the store does not answer, the other nodes are asked which calls
     fails = true;
     miss(600);
     await settle();
-    expect(log.lines.at(-1)).toMatchObject({ event: 'call-fence-failed', fields: { error: 'Error: a defect' } });
+    expect(faults).toEqual([['Error: a defect', { met: 'call-fence' }]]);
   });
 
   test('after a standstill they are asked when the store has not answered', async () => {
