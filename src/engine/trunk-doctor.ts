@@ -103,15 +103,18 @@ async function* located({ trunk, parts }: Patient): AsyncGenerator<Finding> {
       const list = await addresses;
       yield found('dns', 'ok', `${host} is at ${list.join(', ')}`, undefined, host);
     } catch (error) {
-      const { outboundProxy } = trunk;
-      // Calls go to the proxy: the host's own addresses are those that calls in may come from.
-      const [outcome, advice] =
-        outboundProxy === undefined || host === outboundProxy.host
-          ? (['failed', 'check the name, and that the servers of `dns.servers` know it'] as const)
-          : (['warning', 'list in `associatedIps` where calls in come from, unless that is the proxy'] as const);
+      const [outcome, advice] = unlocated(trunk, host);
       yield found('dns', outcome, (error as Error).message, advice, host);
     }
   }
+}
+
+/** Calls go to the proxy: the host's own addresses are those that calls in may come from, where nothing else tells whose they are. */
+function unlocated({ type, outboundProxy, associatedIps }: Trunk, host: string): readonly [Outcome, string?] {
+  if (outboundProxy === undefined || host === outboundProxy.host)
+    return ['failed', 'check the name, and that the servers of `dns.servers` know it'];
+  if (type === 'register' || associatedIps.length > 0) return ['ok'];
+  return ['warning', 'list in `associatedIps` where calls in come from, unless that is the proxy'];
 }
 
 function* egress({ nowhere }: Patient): Generator<Finding> {

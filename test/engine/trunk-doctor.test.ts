@@ -203,6 +203,20 @@ test.each<[string, Partial<TrunkInput>, Ports, string, RegExp]>([
   expect(examination.healthy).toBe(!line.includes(' failed: '));
 });
 
+test.each<[string, Partial<TrunkInput>]>([
+  ['is registered, and calls in are known by its Contact', registers],
+  ['says where calls in come from', { associatedIps: ['192.0.2.0/24'] }],
+])('behind an outbound proxy a host without an address is well where the trunk %s', async (_, changes) => {
+  const locate: Ports['locate'] = ({ host }) =>
+    host === '192.0.2.1' ? [TARGET] : Promise.reject(new Error('carrier: no address'));
+  const { findings } = await examine({ ...changes, outboundProxy: { host: '192.0.2.1' } }, { locate });
+  const dns = findings.filter(({ check }) => check === 'dns');
+  expect(dns.map(({ outcome, advice }) => [outcome, advice])).toEqual([
+    ['ok', undefined],
+    ['ok', undefined],
+  ]);
+});
+
 test('a trunk that no rule has is told for each tenant', async () => {
   expect(await lines(examine({}, {}, false))).toContain('rules warning: no outbound and no inbound rule has the trunk');
 });
