@@ -39,9 +39,12 @@ export class Keeper {
    */
   async add(kept: Kept, holds: boolean, heard: readonly UserHeard[] = []): Promise<boolean> {
     const row = this.#rowOf(kept, holds);
-    const { tenant, document } = row;
-    if (this.#added.isBlocked(tenant))
+    const { id, tenant, document } = row;
+    if (this.#added.isBlocked(tenant)) {
+      // What comes again because its answer was lost takes no room.
+      if ((await this.get(id)) !== undefined) return false;
       throw new UnavailableError(`tenant ${tenant} has what it may store in an hour (messages.bytesPerTenant)`);
+    }
     const isNew = await this.#grouped.add(row, heard);
     if (isNew) this.#added.count(tenant, Buffer.byteLength(document));
     return isNew;

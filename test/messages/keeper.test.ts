@@ -81,7 +81,8 @@ test('what one tenant adds in an hour is bounded in octets; others add theirs, a
   while (count < 50 && (await add('acme').catch(() => false)));
   expect([count > 5, count < 20]).toEqual([true, true]);
   await expect(add('acme')).rejects.toThrow('tenant acme has what it may store in an hour (messages.bytesPerTenant)');
-  // What is there is changed all the same.
+  // What is there is changed all the same, and known when it comes again.
+  expect(await keeper.add(message(scheduler, { tenant: 'acme', id: 'm0' }), false)).toBe(false);
   expect(await keeper.update<Message>('m0', false, (kept) => ({ ...kept, readMs: 1 }))).toMatchObject({ readMs: 1 });
   expect(await add('globex')).toBe(true);
   scheduler.advance(3_600_000);
