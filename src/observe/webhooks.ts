@@ -1,5 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { Egress } from '../base/egress.ts';
+import { Egress, EgressError } from '../base/egress.ts';
 import type { Log } from '../base/log.ts';
 import type { Scheduler, Timer, TimerTarget } from '../base/scheduler.ts';
 import { type PlaceSeeker, SharedPlaces } from '../base/shared-places.ts';
@@ -142,7 +142,7 @@ export class WebhookDispatcher {
       const { status } = await post(webhook.url, headers, body, webhook.allowPrivate, owner);
       return { status };
     } catch (error) {
-      return { error: messageOf(error) };
+      return { error: messageOf(error, webhook.tenant === undefined) };
     } finally {
       places.giveBack(owner);
     }
@@ -238,16 +238,16 @@ class WebhookQueue implements TimerTarget, PlaceSeeker {
     const headers = headersOf(webhook, delivery.id, delivery.body, scheduler.wallMs());
     post(webhook.url, headers, delivery.body, webhook.allowPrivate, this.owner).then(
       ({ status }) => this.#onResult(delivery, status, undefined),
-      (error: unknown) => this.#onResult(delivery, undefined, messageOf(error)),
+      (error: unknown) => this.#onResult(delivery, undefined, error),
     );
   }
 
-  #onResult(delivery: Delivery, status: number | undefined, error: string | undefined): void {
+  #onResult(delivery: Delivery, status: number | undefined, error: unknown): void {
     this.#options.places.giveBack(this.owner);
     if (this.#closed) return;
     this.#lastAt = new Date(this.#options.scheduler.wallMs()).toISOString();
     this.#lastStatus = status;
-    this.#lastError = error;
+    this.#lastError = error === undefined ? undefined : messageOf(error, this.owner === '');
     if (status !== undefined && status >= 200 && status < 300) {
       this.#delivered++;
       this.#finish(delivery);
@@ -259,7 +259,7 @@ class WebhookQueue implements TimerTarget, PlaceSeeker {
         webhook: this.webhook?.id,
         delivery: delivery.id,
         status,
-        error,
+        error: error === undefined ? undefined : messageOf(error, true),
       });
       this.#finish(delivery);
       return;
@@ -285,8 +285,10 @@ function ownerOf({ tenant = '' }: Webhook): string {
   return tenant;
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** @param forOperator who may set `allowPrivate`: nobody else is told of it */
+function messageOf(error: unknown, forOperator: boolean): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return forOperator && error instanceof EgressError ? `${message}, and so can allowPrivate of the webhook` : message;
 }
 
 function headersOf(webhook: Webhook, id: string, body: string, wallMs: number): Record<string, string> {

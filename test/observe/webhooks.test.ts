@@ -1,10 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { EgressError } from '../../src/base/egress.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { CallRecordLog } from '../../src/observe/call-record.ts';
 import { type EngineEvent, EventBus } from '../../src/observe/events.ts';
 import { signWebhook, type Webhook, WebhookDispatcher, type WebhookOptions } from '../../src/observe/webhooks.ts';
 import { VirtualScheduler } from '../kit/virtual-scheduler.ts';
+import { RecordingLog } from '../sip/transport/recorder.ts';
 
 interface Posted {
   readonly owner?: string | undefined;
@@ -97,6 +99,24 @@ describe('webhooks', () => {
     expect(headers['tandem-signature']).toBe(signWebhook(HOOK.secret, Number(seconds), body));
     expect(headers['tandem-delivery']).toBe(JSON.parse(body).id);
     expect(dispatcher.status('h1')).toMatchObject({ waiting: 1, delivered: 0, lost: 0, lastStatus: 503 });
+  });
+
+  test.each([
+    ['a system admin, who may set it, of', undefined, ', and so can allowPrivate of the webhook'],
+    ['no tenant’s admin of', 'acme', ''],
+  ])('where an address is refused %s allowPrivate is told; the log names it', async (_who, tenant, more) => {
+    const refused = new EgressError('egress: 10.0.0.1 is not a public address');
+    const log = new RecordingLog();
+    const { dispatcher, settle, fraud } = setUp([refused, refused], { log, maxAttempts: 1 });
+    const hook = { ...HOOK, ...(tenant !== undefined && { tenant }) };
+    dispatcher.configure([hook]);
+    fraud('a');
+    await settle();
+    const error = `${refused.message}${more}`;
+    expect(await dispatcher.test(hook)).toEqual({ error });
+    expect(dispatcher.status(hook.id)).toMatchObject({ lost: 1, lastError: error });
+    const told = { error: `${refused.message}, and so can allowPrivate of the webhook` };
+    expect(log.lines).toMatchObject([{ event: 'webhook-delivery-lost', fields: told }]);
   });
 
   test('a test of a webhook that was changed while one is under way is posted as the webhook is now', async () => {
