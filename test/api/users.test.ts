@@ -128,7 +128,11 @@ test('another admin’s change of the password, a lock-out and a deletion each e
 test('an authenticator app is set up by whoever is signed in, counts once its first code was right, and is taken away with the password', async () => {
   await system('POST', '/api/v1/users', ADMIN);
   const pat = await signedIn('pat');
-  const { secret, uri } = (await pat('POST', '/api/v1/users/pat/codes')).body;
+  const begin = (match: string) => pat('POST', '/api/v1/users/pat/codes', undefined, { 'if-match': match });
+  expect((await begin('"another"')).status).toBe(412);
+  expect((await pat('POST', '/api/v1/users/pat/codes/confirm', { code: '000000' })).status, 'none is begun').toBe(409);
+  const read = String((await pat('GET', '/api/v1/users/pat')).headers['etag']);
+  const { secret, uri } = (await begin(read)).body;
   expect(uri).toContain(secret);
   const code = () => totpCode(secret, Math.floor(world.clock.wallMs() / 30_000));
   expect((await system('GET', '/api/v1/users/pat')).body.codes).toBe(false);
