@@ -32,11 +32,11 @@ let waitingInAll = 0;
 /** Whether the last turn was that of somebody known. */
 let wasKnown = false;
 
-/** Hashes a password, as a PHC string. `asker` and `isKnown` as for {@link isPassword}. */
-export async function hashPassword(password: string, asker: string, isKnown = false): Promise<string> {
+/** Hashes a password, as a PHC string. @param asker who is signed in, as for {@link isPassword} */
+export async function hashPassword(password: string, asker: string): Promise<string> {
   const nonce = randomBytes(SALT_OCTETS);
   const tag = await derived(
-    [asker, isKnown],
+    [asker, true],
     password,
     { nonce, memory: MEMORY_KIB, passes: PASSES, parallelism: LANES },
     TAG_OCTETS,

@@ -102,7 +102,7 @@ function createRoute(app: FastifyInstance, context: ApiContext): void {
       const now = new Date(context.clock.wallMs()).toISOString();
       const user: UserRecord = {
         ...defined(wanted),
-        password: await hashPassword(wanted.password, identity.actor, true),
+        password: await hashPassword(wanted.password, identity.actor),
         createdAt: now,
         createdBy: identity.actor,
         passwordChangedAt: now,
@@ -190,7 +190,7 @@ async function chosenPassword(
 ): Promise<ChosenPassword | undefined> {
   if (chosen === undefined) return undefined;
   return {
-    password: await hashPassword(chosen, `user:${id}`, true),
+    password: await hashPassword(chosen, `user:${id}`),
     passwordChangedAt: new Date(context.clock.wallMs()).toISOString(),
   };
 }

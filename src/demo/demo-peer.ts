@@ -47,12 +47,8 @@ export class DemoPeer {
     this.#socket.close();
   }
 
-  /** Sends a request and resolves with its final response; provisional ones go to `onProvisional`. */
-  send(
-    request: SipRequest,
-    port: number,
-    onProvisional: (response: SipResponse) => void = () => {},
-  ): Promise<SipResponse> {
+  /** Sends a request and resolves with its final response. */
+  send(request: SipRequest, port: number): Promise<SipResponse> {
     const branch = randomBranch();
     request.headers.prepend(HeaderId.Via, `SIP/2.0/UDP 127.0.0.1:${this.port};rport;branch=${branch}`);
     return new Promise((resolve, reject) => {
@@ -61,10 +57,7 @@ export class DemoPeer {
         reject(new Error(`no final response to ${request.method} in ${ANSWER_TIMEOUT_MS} ms`));
       }, ANSWER_TIMEOUT_MS);
       this.#waiting.set(branch, (response) => {
-        if (response.status < 200) {
-          onProvisional(response);
-          return;
-        }
+        if (response.status < 200) return;
         clearTimeout(timeout);
         this.#waiting.delete(branch);
         resolve(response);

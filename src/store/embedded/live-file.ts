@@ -9,7 +9,7 @@ import type { BindingChange, KeptBindings, StoredBinding } from '../../registrar
 import type { TallyAddition, TallyTotal } from '../../trunks/tallies.ts';
 import { listIn } from '../list-in.ts';
 import { KEEP_FATES_MS, MAX_OVER_CALLS, MAX_SIGN_INS } from '../stores.ts';
-import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
+import { inTransaction, openSqliteFile, probeSqliteFile } from './sqlite-file.ts';
 
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE binding (place INTEGER PRIMARY KEY, aor TEXT NOT NULL UNIQUE, expires_at_ms INTEGER NOT NULL, document TEXT NOT NULL) STRICT;
@@ -26,13 +26,11 @@ const MIGRATIONS: readonly string[] = [
 /** Entries that ended this long ago are of phones that went away while the node was down. */
 const KEEP_EXPIRED_MS = 86_400_000;
 
-export type LiveFileOptions = Pick<SqliteFileOptions, 'maxBytes' | 'busyTimeoutMs'>;
-
 export class LiveFile {
   readonly #database: DatabaseSync;
 
-  constructor(path: string, wallMs: number, options: LiveFileOptions = {}) {
-    this.#database = openSqliteFile(path, { ...options, synchronous: 'normal', migrations: MIGRATIONS });
+  constructor(path: string, wallMs: number) {
+    this.#database = openSqliteFile(path, { synchronous: 'normal', migrations: MIGRATIONS });
     this.#database.prepare('DELETE FROM binding WHERE expires_at_ms < ?').run(wallMs - KEEP_EXPIRED_MS);
   }
 

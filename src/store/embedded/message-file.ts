@@ -5,7 +5,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Claim, MessagePage, MessageRow, UserHeard } from '../../messages/index.ts';
 import type { Sealer } from '../sealer.ts';
-import { inTransaction, openSqliteFile, probeSqliteFile, type SqliteFileOptions } from './sqlite-file.ts';
+import { inTransaction, openSqliteFile, probeSqliteFile } from './sqlite-file.ts';
 
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE message (id TEXT PRIMARY KEY, tenant TEXT NOT NULL, created_ms INTEGER NOT NULL, listed INTEGER NOT NULL, due_ms INTEGER,
@@ -29,8 +29,8 @@ export class MessageFile {
   readonly #database: DatabaseSync;
   readonly #sealer: Sealer;
 
-  constructor(path: string, sealer: Sealer, options: Pick<SqliteFileOptions, 'maxBytes' | 'busyTimeoutMs'> = {}) {
-    this.#database = openSqliteFile(path, { ...options, synchronous: 'full', migrations: MIGRATIONS });
+  constructor(path: string, sealer: Sealer) {
+    this.#database = openSqliteFile(path, { synchronous: 'full', migrations: MIGRATIONS });
     this.#sealer = sealer;
   }
 
