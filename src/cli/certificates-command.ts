@@ -42,8 +42,7 @@ export const certificates: Command = {
   },
   takesArguments: true,
   async run(context) {
-    const [action = 'list', name, ...more] = context.arguments;
-    if (more.length > 0) throw new UsageError(`"${more[0]}" is too much`);
+    const [action = 'list', name] = context.words(2);
     if (action === 'list' && name === undefined) return list(context);
     if (name !== undefined) {
       const path = `/api/v1/certificates/${encodeURIComponent(name)}`;

@@ -28,6 +28,13 @@ export class CommandContext {
     this.api = parts.api;
   }
 
+  /** The arguments, where there may be so many. */
+  words(most: number): readonly (string | undefined)[] {
+    const surplus = this.arguments[most];
+    if (surplus !== undefined) throw new UsageError(`"${surplus}" is too much`);
+    return this.arguments;
+  }
+
   /** A text option, when it was given. */
   text(name: string): string | undefined {
     const value = this.values[name];

@@ -33,8 +33,7 @@ export const messages: Command = {
   options: { ...ENGINE_OPTIONS, tenant: option('of this tenant'), limit: option('how many (default 50)') },
   takesArguments: true,
   async run(context) {
-    const [action = 'list', id, ...more] = context.arguments;
-    if (more.length > 0) throw new UsageError(`"${more[0]}" is too much`);
+    const [action = 'list', id] = context.words(2);
     if (action === 'show' && id !== undefined)
       return context.printJson(await context.api().get<unknown>(`/api/v1/messages/${encodeURIComponent(id)}`));
     if (action !== 'list' || id !== undefined)

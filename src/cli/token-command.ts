@@ -29,8 +29,7 @@ export const token: Command = {
   },
   takesArguments: true,
   async run(context) {
-    const [action, id, ...more] = context.arguments;
-    if (more.length > 0) throw new UsageError(`"${more[0]}" is too much`);
+    const [action, id] = context.words(2);
     if (action === 'list' && id === undefined) return list(context);
     if (action === 'create' && id === undefined) return create(context);
     if (action === 'revoke' && id !== undefined) {

@@ -40,8 +40,7 @@ export const transports: Command = {
   },
   takesArguments: true,
   async run(context) {
-    const [action = 'list', name, ...more] = context.arguments;
-    if (more.length > 0) throw new UsageError(`"${more[0]}" is too much`);
+    const [action = 'list', name] = context.words(2);
     if (action === 'list' && name === undefined) return list(context);
     if (action === 'add' && name !== undefined) return add(context, name);
     if (action === 'remove' && name !== undefined) {

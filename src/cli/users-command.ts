@@ -28,8 +28,7 @@ export const users: Command = {
   },
   takesArguments: true,
   async run(context) {
-    const [action, name, ...more] = context.arguments;
-    if (more.length > 0) throw new UsageError(`"${more[0]}" is too much`);
+    const [action, name] = context.words(2);
     if (action === 'list' && name === undefined) return list(context);
     if (name === undefined) throw new UsageError('say what to do, and with which user');
     switch (action) {
