@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { EgressError } from '../base/egress.ts';
 import type { Answered, GuardedClient } from '../observe/index.ts';
+import { isProtected } from '../provisioning/trunk-settings/whatsapp.ts';
 import { DEFAULT_API_BASE } from '../provisioning/trunk-settings/whatsapp-schema.ts';
 import { type CloudError, type CloudVerdict, verdictOf } from './cloud-errors.ts';
 import type { Content } from './message.ts';
@@ -108,7 +109,7 @@ export class CloudApi {
     if (found.status === NOT_FOUND) return undefined;
     const { url, mime_type: mimeType, sha256, file_size: size } = jsonOf(found);
     if (found.status !== 200 || typeof url !== 'string') throw new Error(errorOf(found).message);
-    if (!isSafe(url)) throw new Error('the file is not offered over https');
+    if (!isProtected(url)) throw new Error('the file is not offered over https');
     if (typeof size === 'number' && size > maxOctets) throw new Error(`the file has more than ${maxOctets} octets`);
     const { owner } = settings;
     const file = await this.#client.ask({ owner, method: 'GET', url, headers, maxOctets, timeoutMs: MEDIA_TIMEOUT_MS });
@@ -138,13 +139,6 @@ export class CloudApi {
     const error = errorOf(answered);
     return { kind: 'error', error, verdict: verdictOf(error) };
   }
-}
-
-/** Files and messages may hold the bearer token: it travels protected, or not beyond this machine. */
-export function isSafe(url: string): boolean {
-  if (!URL.canParse(url)) return false;
-  const { protocol, hostname } = new URL(url);
-  return protocol === 'https:' || /^(127\.[0-9.]+|\[::1\]|localhost)$/.test(hostname);
 }
 
 function urlOf({ apiBase = DEFAULT_API_BASE }: WhatsappAccount, path: string): string {

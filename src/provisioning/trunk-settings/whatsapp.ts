@@ -107,8 +107,9 @@ const NOT_SO = {
   mutualTls: "calls from WhatsApp are known by the number's password",
 } as const;
 
-/** By TLS, or not beyond this machine. */
-function isProtected(url: string): boolean {
+/** Whether what goes to it (files and messages may hold the access token) goes by TLS, or not beyond this machine. */
+export function isProtected(url: string): boolean {
+  if (!URL.canParse(url)) return false;
   const { protocol, hostname } = new URL(url);
   return protocol === 'https:' || /^(127\.[0-9.]+|\[::1\]|localhost)$/.test(hostname);
 }
