@@ -25,7 +25,7 @@ const [unsigned, signed] = [call(false), call(true)];
 const route = draftForRoute(signed, 0);
 if (route.kind !== 'draft' || route.signing === undefined) throw new Error('nothing is signed');
 const { draft, signing, maxForwards } = route;
-const tokens = { via: 'SIP/2.0/UDP 192.0.2.1', callId: 'c', fromTag: 't', sequence: 1, maxForwards };
+const tokens = { via: 'SIP/2.0/UDP 192.0.2.1', callId: 'c', localTag: 't', sequence: 1, maxForwards };
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const octets = Buffer.alloc(400, 'x');
 const signs: SignsAtOnce = (input, { key }) => signaturesHere.sign(input, key);

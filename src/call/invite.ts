@@ -1,17 +1,9 @@
-import { joined } from '../base/text.ts';
-import { HeaderId, SipRequest } from '../sip/message/index.ts';
+import { addDraftFields, type DraftedDialog, HeaderId, SipRequest } from '../sip/message/index.ts';
 import type { BranchMedia } from './branch-media.ts';
 import { addCapabilities, promised, promiseOnly } from './capabilities.ts';
 import type { BranchPlan } from './plan.ts';
 import { dropToken } from './relayed-headers.ts';
 import type { SessionKeeper } from './session-keeper.ts';
-
-/** What the dialog adds to a draft; `TargetInvite` is it. */
-interface InviteDialog {
-  readonly callId: string;
-  readonly localTag: string;
-  readonly sequence: number;
-}
 
 /** For whom it is; `Inviter` is it. */
 interface InviteUser {
@@ -30,7 +22,7 @@ interface InviteUser {
  */
 export function buildInvite(
   { draft, options }: Pick<BranchPlan, 'draft' | 'options'>,
-  dialog: InviteDialog,
+  dialog: DraftedDialog,
   { maxForwards, user }: InviteUser,
   session?: SessionKeeper,
   media?: Pick<BranchMedia, 'body' | 'isMadeUp'>,
@@ -39,14 +31,7 @@ export function buildInvite(
   const room = draft.headers.length + draft.routes.length + 8;
   const request = new SipRequest('INVITE', draft.requestUri, media?.body ?? draft.body, room);
   const { headers } = request;
-  headers.add(HeaderId.MaxForwards, String(maxForwards));
-  for (const route of draft.routes) headers.add(HeaderId.Route, route);
-  headers.add(HeaderId.Contact, draft.contact);
-  headers.add(HeaderId.To, draft.to);
-  headers.add(HeaderId.From, joined(draft.from, ';tag=', dialog.localTag));
-  headers.add(HeaderId.CallId, dialog.callId);
-  headers.add(HeaderId.CSeq, `${dialog.sequence} INVITE`);
-  for (const [name, value] of draft.headers) headers.addNamed(name, value);
+  addDraftFields(headers, draft, dialog, maxForwards);
   if (media?.isMadeUp === true) headers.add(HeaderId.ContentType, 'application/sdp');
   promiseOnly(headers, promised(user.methods, options));
   addCapabilities(request, options);

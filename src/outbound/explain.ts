@@ -138,7 +138,7 @@ function explainRoute(plan: OutboundPlan, index: number, given: Partial<InviteTo
   const tokens = {
     via,
     callId: 'explained',
-    fromTag: 'explained',
+    localTag: 'explained',
     sequence: 1,
     maxForwards: outcome.maxForwards,
     ...given,

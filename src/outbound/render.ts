@@ -1,12 +1,9 @@
-import { HeaderId, type LegDraft, SipRequest } from '../sip/message/index.ts';
+import { addDraftFields, type DraftedDialog, HeaderId, type LegDraft, SipRequest } from '../sip/message/index.ts';
 
 /** What the dialog and the transport add to a draft: the random tokens, and the hop's Via. */
-export interface InviteTokens {
+export interface InviteTokens extends DraftedDialog {
   /** Via header field value; '' leaves the field to the endpoint. */
   readonly via: string;
-  readonly callId: string;
-  readonly fromTag: string;
-  readonly sequence: number;
   readonly maxForwards: number;
 }
 
@@ -18,13 +15,6 @@ export function renderInvite(draft: LegDraft, tokens: InviteTokens): SipRequest 
   const request = new SipRequest('INVITE', draft.requestUri, draft.body);
   const { headers } = request;
   if (tokens.via !== '') headers.add(HeaderId.Via, tokens.via);
-  headers.add(HeaderId.MaxForwards, String(tokens.maxForwards));
-  for (const route of draft.routes) headers.add(HeaderId.Route, route);
-  headers.add(HeaderId.Contact, draft.contact);
-  headers.add(HeaderId.To, draft.to);
-  headers.add(HeaderId.From, `${draft.from};tag=${tokens.fromTag}`);
-  headers.add(HeaderId.CallId, tokens.callId);
-  headers.add(HeaderId.CSeq, `${tokens.sequence} INVITE`);
-  for (const [name, value] of draft.headers) headers.addNamed(name, value);
+  addDraftFields(headers, draft, tokens, tokens.maxForwards);
   return request;
 }

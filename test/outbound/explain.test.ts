@@ -98,7 +98,7 @@ describe('explain', () => {
       const tokens = {
         via: 'SIP/2.0/UDP a:5060;rport;branch=z9hG4bK7',
         callId: 'live',
-        fromTag: 'live',
+        localTag: 'live',
         sequence: 1,
         maxForwards: route.maxForwards,
       };

@@ -14,7 +14,7 @@ function outcomeOf(facts: OutboundFacts): SipRequest | number {
   if (route.kind === 'refused') return route.status;
   const { host, port } = viaAddress(facts.node, route.trunk);
   const via = `SIP/2.0/${route.trunk.transport.toUpperCase()} ${host}:${port};branch=z9hG4bK1`;
-  const tokens = { via, callId: 'c', fromTag: 't', sequence: 1, maxForwards: route.maxForwards };
+  const tokens = { via, callId: 'c', localTag: 't', sequence: 1, maxForwards: route.maxForwards };
   return parseMessage(serialize(renderInvite(route.draft, tokens))) as SipRequest;
 }
 
@@ -55,7 +55,7 @@ test('guide "Structuring the INVITE Message": the default INVITE has the structu
   const tokens = {
     via,
     callId: 'DSSzmYKnCwhMeB1TWUwv2A..',
-    fromTag: '35c2342b',
+    localTag: '35c2342b',
     sequence: 1,
     maxForwards: route.maxForwards,
   };

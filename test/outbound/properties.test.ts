@@ -131,7 +131,7 @@ const SINGLE = [
 const TOKENS = {
   via: 'SIP/2.0/UDP 192.168.0.11:5060;branch=z9hG4bK1',
   callId: 'c',
-  fromTag: 't',
+  localTag: 't',
   sequence: 1,
   maxForwards: 9,
 };

@@ -22,7 +22,7 @@ function octetsSent(facts: OutboundFacts): string {
   for (const index of plan.routes.keys()) {
     const route = draftForRoute(plan, index);
     if (route.kind === 'refused') continue;
-    const tokens = { via: 'SIP/2.0/UDP h;branch=z', callId: 'c', fromTag: 't', sequence: 1, maxForwards: 9 };
+    const tokens = { via: 'SIP/2.0/UDP h;branch=z', callId: 'c', localTag: 't', sequence: 1, maxForwards: 9 };
     sent += serialize(renderInvite(route.draft, tokens)) + route.leg.contact + JSON.stringify(route.leg.headers);
   }
   return sent;

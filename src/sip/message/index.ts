@@ -26,7 +26,7 @@ export { type FrameSink, StreamFramer } from './framer.ts';
 export { HeaderId, headerIdOf } from './header-id.ts';
 export { type HeaderList, Headers } from './headers.ts';
 export { hostPort } from './host-port.ts';
-export type { LegDraft } from './leg-draft.ts';
+export { addDraftFields, type DraftedDialog, type LegDraft } from './leg-draft.ts';
 export { DEFAULT_LIMITS, type MessageLimits } from './limits.ts';
 export { withCrlf } from './line-ends.ts';
 export {
