@@ -3,6 +3,7 @@ import type { CallPeers } from '../../src/call/ports.ts';
 import { DigestClient } from '../../src/sip/auth/index.ts';
 import { createResponse, HeaderId, type SipRequest, serialize } from '../../src/sip/message/index.ts';
 import { isCollected } from '../kit/collected.ts';
+import { RelayedWorld } from './relayed-world.ts';
 import { branchTo, fill, type Party, type Sent, sdp, stages, World } from './world.ts';
 
 const RELIABLE = [
@@ -279,6 +280,27 @@ test.each([
   expect(world.b.acks.map((ack) => ack.toTag())).toEqual([toTag, toTag]);
   expect(world.settles()).toBe(true);
 });
+
+test.each([false, true])(
+  '§13.2.2.4: a fork that answers after another has declined while a relay was asked gets ACK and BYE (over a connection: %s)',
+  (isReliable) => {
+    const world = new RelayedWorld();
+    world.network.isReliable = isReliable;
+    let losses = 3;
+    world.fake.loses = ({ command }) => command === 'answer' && losses-- > 0;
+    world.a.call({ body: sdp('caller') });
+    world.run(50);
+    world.b.answer(world.b.invite, 183, { body: sdp('early') }, 'fork-2');
+    world.run(30);
+    world.b.answer(world.b.invite, 603);
+    world.run(2_500);
+    answerOfFork(world.b, 'fork-2');
+    world.run();
+    expect(world.b.acks.map((ack) => ack.toTag())).toEqual(['fork-2']);
+    expect(byeOf(world.b)).toBe('2 BYE');
+    expect(world.settles()).toBe(true);
+  },
+);
 
 test('of an INVITE that more dialogs answer than may ring, only so many are kept and get BYE; all get their ACK', () => {
   const world = new World({ calls: { limits: { maxForks: 3 } } });

@@ -39,6 +39,8 @@ export const FAIR: Weather = { loss: 0, duplication: 0, minDelayMs: 5, maxDelayM
 export class Network {
   readonly scheduler = new VirtualScheduler();
   weather: Weather = { ...FAIR };
+  /** As over connections: nobody sends again what may be lost. */
+  isReliable = false;
   /** `from>to METHOD|status`, in order of sending. */
   readonly ladder: string[] = [];
   readonly #random: () => number;
@@ -78,7 +80,6 @@ export class Network {
 
 class SimulatedFlow implements Flow {
   readonly transport = 'udp';
-  readonly reliable = false;
   readonly localPort = 5060;
   readonly remotePort = 5060;
   readonly listenerId = 'udp';
@@ -95,6 +96,10 @@ class SimulatedFlow implements Flow {
     this.localAddress = local;
     this.remoteAddress = remote;
     this.key = `${local}-${remote}`;
+  }
+
+  get reliable(): boolean {
+    return this.#network.isReliable;
   }
 
   send(text: string): void {

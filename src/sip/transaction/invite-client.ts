@@ -82,6 +82,8 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
       return;
     }
     if (this.state === 'completed' && late !== undefined) this.host.heard(this, this.text, this.flow, late);
+    // §17.1.1.2: timer D is 0 over reliable transports. Until its user has let go of it, it may be told who hears of other forks.
+    else if (this.state === 'completed' && this.flow.reliable) this.terminate();
     super.release();
   }
 
@@ -194,14 +196,12 @@ export class InviteClientTransaction<F extends Channel> extends ClientTransactio
     // It has heard everything; the machine lingers for half a minute.
     this.user = undefined;
     user?.onResponse(response, this);
-    // §17.1.1.2: timer D is 0 over reliable transports.
-    if (this.flow.reliable && this.state === 'completed') this.terminate();
   }
 
   #acknowledge(response: SipResponse): void {
     this.text = serialize(buildAck(this.request, response));
     this.state = 'completed';
-    if (!this.flow.reliable) this.armState(this.host.timers.timerDMs, TransactionTimer.D);
+    this.armState(this.host.timers.timerDMs, TransactionTimer.D);
     this.flow.send(this.text);
   }
 

@@ -256,6 +256,47 @@ test.each([false, true])(
   },
 );
 
+test.each([false, true])(
+  'RFC 3261 §16.7 step 5: refused, and released later, since a relay was asked, it tells who takes it over of a 2xx (reliable: %s)',
+  (reliable) => {
+    const world = new World({ reliable });
+    const invite = makeInvite();
+    const transaction = world.start(invite);
+    world.answer(invite, 603, 'one');
+    world.scheduler.advance(2_500);
+    const late: string[] = [];
+    transaction.release({
+      onResponse: ({ status }) => late.push(String(status)),
+      onTimeout() {},
+      onTransportError() {},
+    });
+    world.answer(invite, 200, 'another');
+    expect(late).toEqual(['200']);
+  },
+);
+
+test.each([
+  [false, 'calling'],
+  [false, 'proceeding'],
+  [true, 'calling'],
+  [true, 'proceeding'],
+] as const)('a defect of its user at a refusal leaves nothing for ever (reliable: %s, %s)', (reliable, state) => {
+  const world = new World({ reliable });
+  const invite = makeInvite();
+  const user: ClientTransactionUser<RecordingChannel> = {
+    onResponse: ({ status }) => {
+      if (status >= 300) throw new Error('a defect');
+    },
+    onTimeout() {},
+    onTransportError() {},
+  };
+  world.layer.createClient(invite, world.channel, user);
+  if (state === 'proceeding') world.answer(invite, 100);
+  expect(() => world.answer(invite, 603)).toThrow('a defect');
+  world.scheduler.runUntilIdle();
+  expect(world.isClean()).toBe(true);
+});
+
 describe('INVITE client transaction over TCP', () => {
   test('§17.1.1.2: the INVITE is sent once; timer B still ends it', () => {
     const world = new World({ reliable: true });
@@ -266,13 +307,14 @@ describe('INVITE client transaction over TCP', () => {
     expect(world.events).toEqual(['timeout']);
   });
 
-  test('§17.1.1.2: timer D is 0: a final response other than 2xx is acknowledged and the transaction is gone', () => {
+  test('§17.1.1.2: timer D is 0: a final response other than 2xx is acknowledged and, released, the transaction is gone', () => {
     const world = new World({ reliable: true });
     const invite = makeInvite();
-    world.start(invite);
+    const transaction = world.start(invite);
     world.answer(invite, 486);
     expect(world.channel.kinds).toEqual(['INVITE', 'ACK']);
     expect(world.events).toEqual(['486']);
+    transaction.release();
     expect(world.isClean()).toBe(true);
   });
 });

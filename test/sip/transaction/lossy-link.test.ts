@@ -156,7 +156,11 @@ class Run {
 
   #onResponse(response: SipResponse, client: ClientTransaction<LinkEnd>): void {
     this.clientLog.push([this.scheduler.nowMs(), `up ${response.status}`]);
-    if (!this.#invite || response.status < 200 || response.status >= 300) return;
+    if (!this.#invite || response.status < 200) return;
+    if (response.status >= 300) {
+      client.release();
+      return;
+    }
     // The user's ACK to a 2xx, marked so that it is told from the machine's.
     const ack = makeRequest('ACK', { branch: 'z9hG4bKuserack', toTag: response.toTag() ?? '' });
     ack.headers.add(HeaderId.Subject, 'user');
