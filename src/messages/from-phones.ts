@@ -44,7 +44,6 @@ export class FromPhones {
     const { tenant, sender, dialled } = message;
     const written = readWritten(message.contentType, message.body);
     if (written.kind === 'nothing') return { status: 200, headers: [] };
-    if (written.kind === 'report') return this.#report(message, written.report);
     if (written.kind === 'unsupported')
       return {
         status: 415,
@@ -53,6 +52,7 @@ export class FromPhones {
     if (written.kind === 'too-long') return { status: 413, headers: [warning('a text has at most 4096 characters')] };
     let trunk: string | undefined;
     try {
+      if (written.kind === 'report') return await this.#report(message, written.report);
       const heard = await heardAt(directory(), tenant, dialled, (trunkId, peer) => keeper.heard(trunkId, peer));
       const way = wayOf(directory(), { tenant, sender, dialled, wallMs: clock.wallMs(), heardAt: heard });
       if (way.kind === 'none') return { status: way.status, headers: [warning(way.warning)] };

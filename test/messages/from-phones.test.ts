@@ -6,8 +6,8 @@ import type { Message } from '../../src/messages/message.ts';
 import type { Sent } from '../../src/messages/outbound.ts';
 import { directoryOf, keeperWorld, numberIn, silentLog, USER } from './world.ts';
 
-function phonesWorld(changes: Parameters<typeof directoryOf>[0] = {}) {
-  const { keeper, scheduler, store } = keeperWorld();
+function phonesWorld(changes: Parameters<typeof directoryOf>[0] = {}, bytesPerTenant?: number) {
+  const { keeper, scheduler, store } = keeperWorld(bytesPerTenant);
   const directory = directoryOf(changes);
   const { tenant } = numberIn(directory);
   const sends: Message[] = [];
@@ -151,28 +151,32 @@ test('reports: always wishes for reports by Call-ID', async () => {
   expect(sends[0]?.wish).toEqual({ messageId: 'abc', cpim: false, delivery: true, display: true });
 });
 
+/** That 101 has displayed the message of this id. */
+const displayed = (id: string) =>
+  `<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>${id}</message-id><datetime>2026-11-28T00:00:00Z</datetime><display-notification><status><displayed/></status></display-notification></imdn>`;
+
+const theirs = (nowMs: number): Message => ({
+  kind: 'message',
+  id: 'in-1',
+  tenant: 'acme',
+  trunkId: '7',
+  createdMs: nowMs,
+  expiresMs: nowMs + 1000,
+  attempts: 0,
+  revision: 1,
+  direction: 'inbound',
+  number: '14155550160',
+  peer: USER,
+  content: { type: 'text', text: 'x' },
+  state: 'delivered',
+  remoteId: 'wamid.B',
+  recipients: [{ number: '101', state: 'delivered' }],
+});
+
 test('what a phone has displayed is marked once, of messages that were for it alone', async () => {
   const { send, keeper, scheduler, polled, store } = phonesWorld();
-  const theirs: Message = {
-    kind: 'message',
-    id: 'in-1',
-    tenant: 'acme',
-    trunkId: '7',
-    createdMs: scheduler.wallMs(),
-    expiresMs: scheduler.wallMs() + 1000,
-    attempts: 0,
-    revision: 1,
-    direction: 'inbound',
-    number: '14155550160',
-    peer: USER,
-    content: { type: 'text', text: 'x' },
-    state: 'delivered',
-    remoteId: 'wamid.B',
-    recipients: [{ number: '101', state: 'delivered' }],
-  };
-  await keeper.add(theirs, false);
-  const imdn =
-    '<imdn xmlns="urn:ietf:params:xml:ns:imdn"><message-id>in-1</message-id><datetime>2026-11-28T00:00:00Z</datetime><display-notification><status><displayed/></status></display-notification></imdn>';
+  await keeper.add(theirs(scheduler.wallMs()), false);
+  const imdn = displayed('in-1');
   expect((await send(imdn, 'message/imdn+xml', { sender: '102' })).status).toBe(200);
   expect(polled()).toBe(0);
   await send(imdn, 'message/imdn+xml');
@@ -180,3 +184,18 @@ test('what a phone has displayed is marked once, of messages that were for it al
   expect([polled(), store.rows.size]).toEqual([1, 2]);
   expect(await keeper.get('in-1')).toMatchObject({ readMs: expect.any(Number) });
 });
+
+test.each(['the store is away', 'its tenant has what it may store in an hour'])(
+  'what a phone has displayed while %s is to be told again',
+  async (why) => {
+    const { send, keeper, scheduler, store } = phonesWorld({}, 100);
+    await keeper.add(theirs(scheduler.wallMs()), false);
+    store.isBroken = why === 'the store is away';
+    const answer = { status: 503, headers: [['Retry-After', '5']] };
+    expect(await send(displayed('in-1'), 'message/imdn+xml')).toEqual(answer);
+    store.isBroken = false;
+    scheduler.advance(3_600_000);
+    expect(await send(displayed('in-1'), 'message/imdn+xml')).toEqual({ status: 200, headers: [] });
+    expect(await keeper.get('in-1')).toMatchObject({ readMs: expect.any(Number) });
+  },
+);
