@@ -29,12 +29,13 @@ export class FailureCounter {
     return entry.count >= this.#limits.failures;
   }
 
-  count(key: string, many = 1): void {
-    const entry = this.#keys.get(key);
-    if (entry !== undefined) {
-      entry.count += many;
-      return;
-    }
-    this.#keys.set(key, { sinceMs: this.#clock.nowMs(), count: many });
+  /** What is returned takes them back, in the window in which they were counted. */
+  count(key: string, many = 1): () => void {
+    const entry = this.#keys.get(key) ?? { sinceMs: this.#clock.nowMs(), count: 0 };
+    if (entry.count === 0) this.#keys.set(key, entry);
+    entry.count += many;
+    return () => {
+      entry.count -= many;
+    };
   }
 }

@@ -45,8 +45,14 @@ export class Keeper {
       if ((await this.get(id)) !== undefined) return false;
       throw new UnavailableError(`tenant ${tenant} has what it may store in an hour (messages.bytesPerTenant)`);
     }
-    const isNew = await this.#grouped.add(row, heard);
-    if (isNew) this.#added.count(tenant, Buffer.byteLength(document));
+    // Before it is stored: of what comes at once all would be let in.
+    const takeBack = this.#added.count(tenant, Buffer.byteLength(document));
+    let isNew = false;
+    try {
+      isNew = await this.#grouped.add(row, heard);
+    } finally {
+      if (!isNew) takeBack();
+    }
     return isNew;
   }
 

@@ -15,6 +15,22 @@ test('a key is blocked from its last failure allowed until the window ends; othe
   expect(failures.isBlocked('a')).toBe(false);
 });
 
+test('what is taken back was never counted, and of a window that has ended nothing is', () => {
+  const clock = new VirtualScheduler();
+  const failures = new FailureCounter(clock, { failures: 3, windowMs: 1000 });
+  const takeBack = failures.count('a', 2);
+  failures.count('a', 2);
+  takeBack();
+  expect(failures.isBlocked('a')).toBe(false);
+  const takeOldBack = failures.count('a');
+  expect(failures.isBlocked('a')).toBe(true);
+  clock.advance(1000);
+  expect(failures.isBlocked('a')).toBe(false);
+  failures.count('a', 3);
+  takeOldBack();
+  expect(failures.isBlocked('a')).toBe(true);
+});
+
 test('10,000 keys are remembered, the oldest goes first', () => {
   const failures = new FailureCounter(new VirtualScheduler(), { failures: 1, windowMs: 1000 });
   for (let i = 0; i <= 10_000; i++) failures.count(`k${i}`);

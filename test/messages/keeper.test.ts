@@ -88,3 +88,17 @@ test('what one tenant adds in an hour is bounded in octets; others add theirs, a
   scheduler.advance(3_600_000);
   expect(await add('acme')).toBe(true);
 });
+
+test('of many that come at once no more are stored than in the hour; what is there already, or cannot be stored, takes nothing of it', async () => {
+  const { keeper, scheduler, store } = keeperWorld(5_000);
+  const many = (kept: (at: number) => Partial<Message>) =>
+    Promise.allSettled(Array.from({ length: 300 }, (_, at) => keeper.add(message(scheduler, kept(at)), false)));
+  store.isBroken = true;
+  await many((at) => ({ id: `m${at}` }));
+  store.isBroken = false;
+  await many(() => ({ id: 'm0' }));
+  expect(store.rows.size).toBe(1);
+  await many((at) => ({ id: `m${at}` }));
+  const octets = [...store.rows.values()].reduce((sum, { document }) => sum + document.length, 0);
+  expect([octets > 4_500, octets < 5_500]).toEqual([true, true]);
+});
