@@ -114,13 +114,15 @@ export class FromPhones {
 
   /** A file that came along is taken by the Cloud API first; what then is sent names it. */
   async #contentOf(
-    { settings }: WhatsappNumber,
+    { settings, tenant }: WhatsappNumber,
     written: Extract<Written, { kind: 'content' | 'file' }>,
   ): Promise<Content | PhoneAnswer> {
     if (written.kind === 'content') return written.content;
+    const { keeper, api } = this.#options;
     const { media, mimeType, body } = written;
+    keeper.requireRoom(tenant.name);
     try {
-      const uploaded = await this.#options.api.upload(settings, mimeType, Buffer.from(body, 'latin1'));
+      const uploaded = await api.upload(settings, mimeType, Buffer.from(body, 'latin1'));
       if (typeof uploaded === 'string') return { type: 'media', kind: media, mediaId: uploaded, mimeType };
       const verdict = verdictOf(uploaded);
       const status = verdict.kind === 'token' ? 503 : verdict.status;

@@ -40,11 +40,9 @@ export class Keeper {
   async add(kept: Kept, holds: boolean, heard: readonly UserHeard[] = []): Promise<boolean> {
     const row = this.#rowOf(kept, holds);
     const { id, tenant, document } = row;
-    if (this.#added.isBlocked(tenant)) {
-      // What comes again because its answer was lost takes no room.
-      if ((await this.get(id)) !== undefined) return false;
-      throw new UnavailableError(`tenant ${tenant} has what it may store in an hour (messages.bytesPerTenant)`);
-    }
+    // What comes again because its answer was lost takes no room.
+    if (this.#added.isBlocked(tenant) && (await this.get(id)) !== undefined) return false;
+    this.requireRoom(tenant);
     // Before it is stored: of what comes at once all would be let in.
     const takeBack = this.#added.count(tenant, Buffer.byteLength(document));
     let isNew = false;
@@ -54,6 +52,12 @@ export class Keeper {
       if (!isNew) takeBack();
     }
     return isNew;
+  }
+
+  /** Throws where this tenant may store nothing more in this hour. */
+  requireRoom(tenant: string): void {
+    if (this.#added.isBlocked(tenant))
+      throw new UnavailableError(`tenant ${tenant} has what it may store in an hour (messages.bytesPerTenant)`);
   }
 
   /**

@@ -11,14 +11,19 @@ function phonesWorld(changes: Parameters<typeof directoryOf>[0] = {}, bytesPerTe
   const directory = directoryOf(changes);
   const { tenant } = numberIn(directory);
   const sends: Message[] = [];
-  const state = { sent: undefined as Sent | undefined, upload: 'M1' as string | CloudError, isFull: false };
+  const state = { sent: undefined as Sent | undefined, upload: 'M1' as string | CloudError, uploads: 0, isFull: false };
   let polls = 0;
   const fromPhones = new FromPhones({
     keeper,
     clock: scheduler,
     log: silentLog,
     directory: () => directory,
-    api: { upload: async () => state.upload } as never,
+    api: {
+      upload: async () => {
+        state.uploads++;
+        return state.upload;
+      },
+    } as never,
     outbound: {
       send: async (message: Message): Promise<Sent> => {
         sends.push(message);
@@ -137,6 +142,13 @@ test('a file goes to WhatsApp first; one that it does not take is refused', asyn
   state.upload = { code: 131051, message: 'no such type' };
   expect((await send('octets', 'image/png', { callId: 'c2' })).status).toBe(415);
   expect(store.rows.size).toBe(1);
+});
+
+test('of a tenant that has what it may store in an hour WhatsApp gets no files', async () => {
+  const { send, state } = phonesWorld({}, 100);
+  await send('Hi');
+  expect(await send('octets', 'image/png', { callId: 'c2' })).toEqual({ status: 503, headers: [['Retry-After', '5']] });
+  expect(state.uploads).toBe(0);
 });
 
 test('a store that is away: nothing is promised', async () => {
