@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { csvLine } from '../base/csv.ts';
 import { defined } from '../base/defined.ts';
+import { firstPlace } from '../base/first-place.ts';
 import { byDefault, optional } from '../base/schema.ts';
 import { inSlices, type Steps, sorted } from '../base/steps.ts';
 import type { CallRecord, FoundRecord } from '../observe/index.ts';
@@ -170,13 +171,7 @@ function* pageAfter(
 
 /** How many ended after this millisecond: the latest come first. */
 function endedAfter(latest: readonly FoundRecord[], atMs: number): number {
-  let [low, high] = [0, latest.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((latest[middle] as FoundRecord).endedAtMs > atMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return firstPlace(0, latest.length, (place) => (latest[place] as FoundRecord).endedAtMs <= atMs);
 }
 
 const COLUMNS: readonly (readonly [string, (record: CallRecord) => string | number | boolean | undefined])[] = [

@@ -1,3 +1,4 @@
+import { firstPlace } from '../base/first-place.ts';
 import type { Given } from '../base/given.ts';
 import { randomToken } from '../base/ids.ts';
 import { isoTime } from '../base/iso-time.ts';
@@ -240,13 +241,7 @@ class EventRing {
 
   /** Number of the first that came after the event with this sequence. */
   firstAfter(sequence: number): number {
-    let [low, high] = [this.#lost, this.#next];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.sequence(middle) > sequence) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+    return firstPlace(this.#lost, this.#next, (number) => this.sequence(number) > sequence);
   }
 
   pack(): void {

@@ -1,4 +1,5 @@
 /** Which calls of which nodes this one has gone on with, for a node that asks: it cannot ask the store. */
+import { firstPlace } from '../../base/first-place.ts';
 import type { Clock } from '../../base/scheduler.ts';
 import type { TakenPage } from './peer-question.ts';
 
@@ -65,11 +66,5 @@ export class TakenCalls {
 
 /** Index of the first that it is so of, as it is of all after that. */
 function firstOf(takings: readonly Taking[], isSo: (taking: Taking) => boolean): number {
-  let [low, high] = [0, takings.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (isSo(takings[middle] as Taking)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
+  return firstPlace(0, takings.length, (place) => isSo(takings[place] as Taking));
 }
