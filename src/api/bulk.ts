@@ -1,17 +1,17 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Steps } from '../base/steps.ts';
 import { bulkBody, bulkOf } from './bulk-body.ts';
 import { COLLECTIONS, type Collection, type Item, keyText } from './collection.ts';
 import { type ApiContext, answer } from './context.ts';
 import { mergePatch } from './documents.ts';
-import { readJsonAsOctets, turnOf } from './large-body.ts';
+import { bodyReadBy, readJsonAsOctets } from './large-body.ts';
 import { changeMany, type WantedItem } from './many.ts';
 import { body, named } from './openapi.ts';
 import { operation } from './operation.ts';
 import { itemOperations } from './operation-table.ts';
 import { ApiProblem } from './problem.ts';
-import { check, checkedWhereRead } from './validation.ts';
+import { check } from './validation.ts';
 
 /** One change for many items of a kind, with what came of it for each. */
 export function bulkRoutes(app: FastifyInstance, context: ApiContext): void {
@@ -21,10 +21,7 @@ export function bulkRoutes(app: FastifyInstance, context: ApiContext): void {
       params: z.strictObject({ tenant: keyText }),
       body: body('BulkInput', bulkBody),
       answers: { 200: answer('What came of it', named('BulkReport')) },
-      preValidation: async (request: FastifyRequest) => {
-        request.body = await bulkOf(request.body, turnOf(context, request));
-      },
-      validatorCompiler: checkedWhereRead,
+      ...bodyReadBy(context, bulkOf),
     }).by((request) => {
       const { keys, patch, ...options } = request.body;
       return changeMany(

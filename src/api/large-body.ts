@@ -8,6 +8,7 @@ import { type ApiContext, identityOf } from './context.ts';
 import { holdsMoreValues } from './json-values.ts';
 import { ownerOf } from './owner-turns.ts';
 import { ApiProblem } from './problem.ts';
+import { checkedWhereRead } from './validation.ts';
 
 /** What a body is: each kind has a reader in the thread. */
 export type BodyKind = 'document' | 'tenant' | 'bulk';
@@ -54,8 +55,21 @@ export function readLargeBody<Gathered, Rest>(
 /** Does a work when it is its turn. */
 export type Turn = <T>(work: () => Promise<T>) => Promise<T>;
 
+/** For a route whose body `read` reads and checks, in the turn of who sends it. */
+export function bodyReadBy(
+  context: Pick<ApiContext, 'bodies'>,
+  read: (body: unknown, inTurn: Turn) => Promise<unknown>,
+) {
+  return {
+    preValidation: async (request: FastifyRequest) => {
+      request.body = await read(request.body, turnOf(context, request));
+    },
+    validatorCompiler: checkedWhereRead,
+  };
+}
+
 /** The turns of who sends a body; of one that has gone meanwhile nothing is read. */
-export function turnOf({ bodies }: Pick<ApiContext, 'bodies'>, request: FastifyRequest): Turn {
+function turnOf({ bodies }: Pick<ApiContext, 'bodies'>, request: FastifyRequest): Turn {
   return (work) =>
     bodies.run(ownerOf(identityOf(request)), () => {
       // Nobody hears the answer.

@@ -38,7 +38,7 @@ import { type ApiContext, answer, identityOf } from './context.ts';
 import { documentOf } from './document.ts';
 import { withoutSecrets, withStoredSecrets } from './documents.ts';
 import { exported } from './export.ts';
-import { readJsonAsOctets, turnOf } from './large-body.ts';
+import { bodyReadBy, readJsonAsOctets } from './large-body.ts';
 import { body, named, resource } from './openapi.ts';
 import { operation } from './operation.ts';
 import { auditTenant } from './ownership.ts';
@@ -48,7 +48,6 @@ import { forbidden, invalid, notFound } from './problem.ts';
 import { requireAllowedSources, requireAllowedTrust, type WrittenTrunk } from './sources.ts';
 import type { Identity } from './tokens.ts';
 import { requireCurrentCertificate, requireUsableFiles } from './trunk-files.ts';
-import { checkedWhereRead } from './validation.ts';
 
 const ITEMS_PER_STEP = 50;
 
@@ -82,10 +81,7 @@ export function provisioningRoutes(app: FastifyInstance, context: ApiContext, do
   const document = {
     bodyLimit: documentOctets,
     onRequest: async (request: FastifyRequest) => requireFittingBody(request, app.initialConfig.bodyLimit),
-    preValidation: async (request: FastifyRequest) => {
-      request.body = await documentOf(request.body, turnOf(context, request));
-    },
-    validatorCompiler: checkedWhereRead,
+    ...bodyReadBy(context, documentOf),
   };
   const planned = (request: FastifyRequest) => (state: Provisioned) =>
     planApply(context, identityOf(request), state, request.body as Provisioning);

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { optional } from '../base/schema.ts';
 import { tenantIn, tenantPlace } from '../provisioning/directory/places.ts';
@@ -10,13 +10,12 @@ import { keyText, tenantFor, tenantOf } from './collection.ts';
 import { type ApiContext, answer, identityOf, withManager } from './context.ts';
 import { wholeTenantOf } from './document.ts';
 import { entityTag, requireMatch, withoutSecrets } from './documents.ts';
-import { readJsonAsOctets, turnOf } from './large-body.ts';
+import { bodyReadBy, readJsonAsOctets } from './large-body.ts';
 import { type Asker, type ResourceKind, resourceHandlers } from './managed-resource.ts';
 import { body, managedResource, patchOf } from './openapi.ts';
 import { operation } from './operation.ts';
 import { longPageFields, longPageOf, pageFrom } from './paging.ts';
 import { invalid, taken } from './problem.ts';
-import { checkedWhereRead } from './validation.ts';
 
 type TenantFields = z.infer<typeof tenantFieldsSchema>;
 
@@ -66,10 +65,7 @@ export function tenantCreationRoute(app: FastifyInstance, context: ApiContext): 
     access: 'system',
     body: body('NewTenant', tenantSchema),
     answers: { 201: answer('Created', shape) },
-    preValidation: async (request: FastifyRequest) => {
-      request.body = await wholeTenantOf(request.body, turnOf(context, request));
-    },
-    validatorCompiler: checkedWhereRead,
+    ...bodyReadBy(context, wholeTenantOf),
   }).by(async (request, reply) => {
     const after = request.body as Tenant;
     await applyChange(context, request, (state) => {
