@@ -259,7 +259,7 @@ export function readBranch(text: string, from: number, to: number): string {
 }
 
 /** Whether a comma stands in the broken part of one Via: there is no parameter before it, and no Via begins behind it. */
-export function isCutVia(text: string, from: number, to: number): boolean {
+function isCutVia(text: string, from: number, to: number): boolean {
   const end = endOfFirst(text, from, to);
   if (end >= to || !isBare(text, from, end)) return false;
   for (let at = end; at < to; at = findSeparator(text, 0x2c, at + 1, to))
