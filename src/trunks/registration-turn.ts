@@ -48,6 +48,7 @@ const REFUSALS: ReadonlySet<number | undefined> = new Set([401, 403, 404, 407]);
 /** With another target to go to, a silent one is given up earlier than timer F. */
 const ATTEMPT_TIMEOUT_MS = 8_000;
 const HOUR_SECONDS = 3600;
+const MAX_RAISES = 3;
 
 /**
  * One turn of a registration: a REGISTER with what the answers to it make necessary. A target that is silent or answers 503 is followed
@@ -61,7 +62,7 @@ export class RegistrationTurn implements ExchangeUser, RegistrarAsked {
   #position = 0;
   place: RegistrarPlace | undefined;
   #exchange: Exchange | undefined;
-  #hasRaised = false;
+  #raises = 0;
   #isAbandoned = false;
 
   /** @param targets at least one */
@@ -183,11 +184,11 @@ export class RegistrationTurn implements ExchangeUser, RegistrarAsked {
     return true;
   }
 
-  /** Once, and only upwards. */
+  /** Only upwards: a border controller and the registrar behind it may each want more. */
   #raise(minSeconds: number | undefined): boolean {
-    if (minSeconds === undefined || this.#hasRaised) return false;
-    this.#hasRaised = this.#user.series.raise(minSeconds);
-    return this.#hasRaised;
+    if (minSeconds === undefined || this.#raises >= MAX_RAISES || !this.#user.series.raise(minSeconds)) return false;
+    this.#raises++;
+    return true;
   }
 }
 

@@ -253,12 +253,24 @@ describe('423', () => {
     expect(world.events).not.toContain('carrier: registering > offline');
   });
 
-  test('a Min-Expires that grows with every answer is followed once a turn', () => {
+  test('of two on the way each may want more', () => {
+    const world = new TrunkWorld([registerTrunk()]);
+    world.provider.onRegister = (transaction, request) => {
+      const least = [900, 1800].find((seconds) => expiresOf(request) < seconds);
+      if (least === undefined) world.provider.accept(transaction);
+      else transaction.reply(423, 'Interval Too Brief', [[HeaderId.MinExpires, String(least)]]);
+    };
+    world.run(15);
+    expect(world.provider.registers().map(expiresOf)).toEqual([600, 900, 1800]);
+    expect(world.status().state).toBe('online');
+  });
+
+  test('a Min-Expires that grows with every answer is followed three times a turn', () => {
     const world = new TrunkWorld([registerTrunk()]);
     world.provider.onRegister = (transaction, request) =>
       transaction.reply(423, 'Interval Too Brief', [[HeaderId.MinExpires, String(expiresOf(request) + 60)]]);
     world.run(15);
-    expect(world.provider.registers()).toHaveLength(2);
+    expect(world.provider.registers()).toHaveLength(4);
     expect(world.status()).toMatchObject({ state: 'offline', lastCode: 423 });
   });
 
