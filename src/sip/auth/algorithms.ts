@@ -49,11 +49,11 @@ export function digestOf(algorithm: DigestAlgorithm, octets: string): string {
 }
 
 /**
- * H(A1) of RFC 7616 §3.4.2: what a server needs to know of a password. Takes text as people write it; the octets hashed are its
- * UTF-8 (RFC 7616 §4).
+ * H(A1) of RFC 7616 §3.4.2: what a server needs to know of a password. Takes user name and password as people write them, whose
+ * UTF-8 is hashed (RFC 7616 §4), and the realm in the octets that it travels in.
  */
 export function ha1(algorithm: DigestAlgorithm, username: string, realm: string, password: string): string {
-  return digestOf(algorithm, octetsFromText(`${username}:${realm}:${password}`));
+  return digestOf(algorithm, `${octetsFromText(username)}:${realm}:${octetsFromText(password)}`);
 }
 
 function isAscii(text: string): boolean {

@@ -48,6 +48,7 @@ export type DigestAnswer =
   | { readonly kind: 'give-up'; readonly reason: DigestGiveUp };
 
 interface Challenge {
+  /** In the server's own octets. */
   readonly realm: string;
   readonly nonce: string;
   readonly opaque: string | undefined;
@@ -126,7 +127,7 @@ export class DigestClient {
       for (const value of refused.headers.fieldValues(kind.answerId)) {
         const realm = parseDigest(value)?.realm;
         if (realm === undefined) continue;
-        const session = this.#sessions.get(sessionKey(destination, kind.name, textFromOctets(realm)));
+        const session = this.#sessions.get(sessionKey(destination, kind.name, realm));
         if (session !== undefined) next.headers.add(kind.answerId, this.#render(session, next));
       }
     }
@@ -243,7 +244,7 @@ export class DigestClient {
 
   #isOurs(realm: string): boolean {
     const { realms } = this.#credentials;
-    return realms === undefined || realms.includes(realm);
+    return realms === undefined || realms.includes(textFromOctets(realm));
   }
 
   /** The strongest challenge that can be answered (RFC 8760 §2.4: ones not understood MUST be ignored). */
@@ -287,14 +288,13 @@ export class DigestClient {
     const { username, secret } = this.#credentials;
     session.count++;
     const nc = session.count.toString(16).padStart(8, '0');
-    const wireRealm = octetsFromText(realm);
     const uri = request.requestUri;
     let key = this.#ha1.get(secret, algorithm, username, realm) ?? '';
     // RFC 7616 §3.4.2: A1 of a session is made from the first nonce and client nonce.
     if (isSession) key = digestOf(algorithm, `${key}:${nonce}:${cnonce}`);
     const { method, body } = request;
     const response = digestResponse(key, { algorithm, method, uri, nonce, nc, cnonce, qop, body });
-    let value = `Digest username=${quote(octetsFromText(username))}, realm=${quote(wireRealm)}, nonce=${quote(nonce)}, uri=${quote(uri)}`;
+    let value = `Digest username=${quote(octetsFromText(username))}, realm=${quote(realm)}, nonce=${quote(nonce)}, uri=${quote(uri)}`;
     value += `, response="${response}"`;
     if (challenge.namesAlgorithm) value += `, algorithm=${algorithm}${isSession ? '-sess' : ''}`;
     if (qop !== undefined) value += `, qop=${qop}, nc=${nc}`;
@@ -333,19 +333,19 @@ const KINDS: readonly Kind[] = [
 /** Challenges grouped by realm, realms in the order of their first challenge. DEVIATION: a challenge that names none has the empty one. */
 function challengesByRealm(values: readonly string[]): Map<string, DigestParams[]> {
   const challenges = values.slice(0, MAX_CHALLENGES).flatMap(parseChallenges).slice(0, MAX_CHALLENGES);
-  return Map.groupBy(challenges, ({ realm = '' }) => textFromOctets(realm));
+  return Map.groupBy(challenges, ({ realm = '' }) => realm);
 }
 
 function realmsOf(credentials: readonly string[]): ReadonlySet<string> {
   const realms = credentials.map((value) => parseDigest(value)?.realm);
-  return new Set(realms.flatMap((realm) => (realm === undefined ? [] : textFromOctets(realm))));
+  return new Set(realms.flatMap((realm) => realm ?? []));
 }
 
 /** The credentials for a realm that a request already carried. */
 function credentialsSent(request: SipRequest, id: HeaderId, realm: string): DigestParams | undefined {
   for (const value of request.headers.fieldValues(id)) {
     const params = parseDigest(value);
-    if (params?.realm !== undefined && textFromOctets(params.realm) === realm) return params;
+    if (params?.realm === realm) return params;
   }
   return undefined;
 }

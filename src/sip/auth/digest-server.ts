@@ -2,7 +2,7 @@ import { added } from '../../base/added.ts';
 import { combined, fnv1a } from '../../base/fnv.ts';
 import { randomToken } from '../../base/ids.ts';
 import type { Clock } from '../../base/scheduler.ts';
-import { HeaderId, quote, type SipRequest, textFromOctets } from '../message/index.ts';
+import { HeaderId, octetsFromText, quote, type SipRequest, textFromOctets } from '../message/index.ts';
 import { DIGEST_ALGORITHMS, type DigestAlgorithm, digestLength, parseDigestAlgorithm } from './algorithms.ts';
 import { type DigestSecret, dummySecret, Ha1Cache } from './credentials.ts';
 import { type DigestParams, isDigestScheme, parseDigest } from './digest-params.ts';
@@ -397,7 +397,7 @@ export class DigestServer {
 
   #isRight(claim: Claim, secret: DigestSecret, username: string, realm: string): boolean {
     const { response, qop, nc } = claim;
-    const ha1 = this.#ha1.get(secret, claim.algorithm, username, realm);
+    const ha1 = this.#ha1.get(secret, claim.algorithm, username, octetsFromText(realm));
     let isRight = isSameHex(response, digestResponse(ha1 ?? '', claim));
     // Some write the count as a number and hash it as RFC 7616 §3.4 has it.
     if (!isRight && qop !== undefined && nc.length !== 8)

@@ -94,6 +94,18 @@ describe('choice of a challenge', () => {
     expect(answered(clientFor('s3cret', { realms: [REALM] }), ['Digest nonce="n1"'])).toBe('foreign-realm');
   });
 
+  // The expected values were computed apart, by the formula of the RFC.
+  test.each([
+    ['ISO-8859-1', 'Z\xfcrich', '60decdaa2d1b7c5bb949cafc13e72ffb'],
+    ['UTF-8', 'Z\xc3\xbcrich', '446779732577cfb68a7e91841d287285'],
+  ])('a realm in %s is answered in its own octets', (_what, realm, response) => {
+    const offered = `Digest realm="${realm}", nonce="n1"`;
+    const client = clientFor();
+    const message = request();
+    expect(answered(client, [offered], message)).toMatchObject({ realm, response });
+    expect(answered(client, [offered.replace('n1', 'n2')], message, 1)).toBe('rejected');
+  });
+
   test('Basic, a malformed challenge and none at all are not answered', () => {
     expect(answered(clientFor(), ['Basic realm="x"'])).toBe('no-challenge');
     expect(answered(clientFor(), [`${challenge({})}, realm="again"`])).toBe('no-challenge');
