@@ -6,9 +6,7 @@ import { byDefault } from '../base/schema.ts';
 import type { Steps } from '../base/steps.ts';
 import { MOST_KEYS } from './bulk-keys.ts';
 import { keyText } from './collection.ts';
-import { withoutMarks } from './documents.ts';
-import { isLargeBody, jsonOf, readLargeBody, type Turn } from './large-body.ts';
-import { check } from './validation.ts';
+import { bodyReader } from './large-body.ts';
 
 export const bulkBody = z.strictObject({
   keys: z.array(keyText).min(1).max(MOST_KEYS).describe('Numbers, or names, of what is changed.'),
@@ -24,29 +22,17 @@ export const bulkBody = z.strictObject({
   ),
 });
 
-export type BulkInput = z.infer<typeof bulkBody>;
+type BulkInput = z.infer<typeof bulkBody>;
 
 /** How many keys a part holds: a third of a millisecond's unpacking. */
 const KEYS_PER_PART = 1_000;
 
-/** The body of such a change, read and checked in form; throws an ApiProblem that names every fault. The octets are used up. */
-export async function bulkOf(body: unknown, inTurn: Turn): Promise<BulkInput> {
-  // No body.
-  if (!Buffer.isBuffer(body)) return check(bulkBody, withoutMarks(body));
-  if (!isLargeBody('bulk', body)) return readBulk(body.toString());
-  const { gathered: keys, rest } = await readLargeBody<string[], Omit<BulkInput, 'keys'>>(
-    'bulk',
-    body,
-    gatherKeys,
-    inTurn,
-  );
-  return { keys, ...rest };
-}
-
-/** The same on the thread that calls it. */
-export function readBulk(text: string): BulkInput {
-  return check(bulkBody, withoutMarks(jsonOf(text)));
-}
+export const { readText: readBulk, readBody: bulkOf } = bodyReader(
+  'bulk',
+  bulkBody,
+  gatherKeys,
+  (keys, rest: Omit<BulkInput, 'keys'>) => ({ keys, ...rest }),
+);
 
 /** The thread's side: sends keys, part by part. */
 export function sendKeys(port: MessagePort, keys: readonly string[]): void {

@@ -1,14 +1,16 @@
 /** Bodies that may be large are read in a thread of their own: reading 6 MB takes seconds, and calls do not wait. */
 import type { MessagePort } from 'node:worker_threads';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
 import type { Problem } from '../base/errors.ts';
 import type { Steps } from '../base/steps.ts';
 import { type AsideQuestion, askAside } from '../settings/aside.ts';
 import { type ApiContext, identityOf } from './context.ts';
+import { withoutMarks } from './documents.ts';
 import { holdsMoreValues } from './json-values.ts';
 import { ownerOf } from './owner-turns.ts';
 import { ApiProblem } from './problem.ts';
-import { checkedWhereRead } from './validation.ts';
+import { check, checkedWhereRead } from './validation.ts';
 
 /** What a body is: each kind has a reader in the thread. */
 export type BodyKind = 'document' | 'tenant' | 'bulk';
@@ -37,19 +39,29 @@ const READ_AT_ONCE: Record<BodyKind, readonly [octets: number, values: number]> 
   bulk: [131_072, 10_000],
 };
 
-export function isLargeBody(kind: BodyKind, body: Buffer): boolean {
-  const [octets, values] = READ_AT_ONCE[kind];
-  return body.length > octets || holdsMoreValues(body, values);
-}
-
-/** Has a body read in the thread, and gathers the parts. Throws an ApiProblem that names every fault. The octets are used up. */
-export function readLargeBody<Gathered, Rest>(
+/**
+ * Reads bodies of a kind, and checks them in form; what is refused is an ApiProblem that names every fault.
+ *
+ * @param gather puts the parts together that the thread sends @param whole makes the body of them, and of what it says beside
+ */
+export function bodyReader<S extends z.ZodType, Gathered, Rest>(
   kind: BodyKind,
-  body: Buffer,
+  schema: S,
   gather: (port: MessagePort) => Steps<Gathered>,
-  inTurn: Turn,
-): Promise<{ readonly gathered: Gathered; readonly rest: Rest }> {
-  return inTurn(() => readAside(kind, body, gather));
+  whole: (gathered: Gathered, rest: Rest) => z.output<S>,
+) {
+  const [mostOctets, mostValues] = READ_AT_ONCE[kind];
+  /** On the thread that calls it. */
+  const readText = (text: string): z.output<S> => check(schema, withoutMarks(jsonOf(text)));
+  /** The octets are used up. */
+  const readBody = async (body: unknown, inTurn: Turn): Promise<z.output<S>> => {
+    // No body, or one that another parser has read.
+    if (!Buffer.isBuffer(body)) return check(schema, withoutMarks(body));
+    if (body.length <= mostOctets && !holdsMoreValues(body, mostValues)) return readText(body.toString());
+    const { gathered, rest } = await inTurn(() => readAside<Gathered, Rest>(kind, body, gather));
+    return whole(gathered, rest);
+  };
+  return { readText, readBody };
 }
 
 /** Does a work when it is its turn. */
@@ -104,8 +116,7 @@ export function readJsonAsOctets(scope: FastifyInstance, types = ['application/j
   scope.addContentTypeParser(types, { parseAs: 'buffer' }, async (_request: FastifyRequest, octets: Buffer) => octets);
 }
 
-/** A body's JSON. */
-export function jsonOf(text: string): unknown {
+function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text, withoutPrototypes);
   } catch {
