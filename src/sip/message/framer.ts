@@ -43,8 +43,6 @@ export class StreamFramer {
   #strays = 0;
   /** Octets of the whole message once its head is complete; -1 before. */
   #messageOctets = -1;
-  /** So did those of the last message: what its peer writes between messages, too. */
-  #peerEndsBare = false;
   /** Octets of CRLFs seen between messages. */
   #idleMatched = 0;
   #broken = false;
@@ -70,16 +68,18 @@ export class StreamFramer {
   }
 
   /**
-   * Between messages: CRLFs are keep-alives (§7.5, RFC 5626 §4.4.1), LFs of a peer that ends its lines with them are empty lines; anything
-   * else starts a message.
+   * Between messages: CRLFs are keep-alives (§7.5, RFC 5626 §4.4.1), and a CR or LF alone is an empty line, as to every other reader (a
+   * body that is an LF longer than was said leaves one over); anything else starts a message.
    */
   #takeIdle(chunk: string, at: number): number {
     for (; at < chunk.length; at++) {
       const code = chunk.charCodeAt(at);
       if (code !== 0x0d && code !== 0x0a) break;
       const isWithinCrlf = (this.#idleMatched & 1) === 1;
-      if (code === 0x0a && !isWithinCrlf && this.#peerEndsBare) continue;
-      if (code !== (isWithinCrlf ? 0x0a : 0x0d)) return this.#break('a stray CR or LF between messages', undefined);
+      if (code !== (isWithinCrlf ? 0x0a : 0x0d)) {
+        this.#idleMatched = isWithinCrlf ? 1 : 0;
+        continue;
+      }
       this.#idleMatched++;
       if (this.#idleMatched === 4) {
         this.#idleMatched = 0;
@@ -89,7 +89,6 @@ export class StreamFramer {
         this.#idleMatched = 0;
     }
     if (at >= chunk.length) return at;
-    if ((this.#idleMatched & 1) === 1) return this.#break('a stray CR between messages', undefined);
     // Both start lines begin with a token (§7.1, §7.2): a TLS greeting or other noise is not worth waiting for.
     if (!isTokenCode(chunk.charCodeAt(at))) return this.#break('no start line', undefined);
     this.#idleMatched = 0;
@@ -130,11 +129,11 @@ export class StreamFramer {
   #endHead(): boolean {
     const received = this.#join();
     const head = withCrlf(received);
-    this.#peerEndsBare = this.#endsBare === true;
+    const endsBare = this.#endsBare === true;
     this.#endsBare = undefined;
     const hasStrays = this.#strays > 0;
     this.#strays = 0;
-    if (!head.endsWith('\r\n\r\n') || (this.#peerEndsBare && head === received)) {
+    if (!head.endsWith('\r\n\r\n') || (endsBare && head === received)) {
       this.#break('a head that ends with LF, and a CR in it', undefined);
       return false;
     }

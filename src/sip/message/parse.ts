@@ -18,9 +18,9 @@ const rows: number[] = [];
  * `defect`; the validator names the response for it. A message with a defect can be answered but never be relayed.
  */
 export function parseMessage(text: string, limits: MessageLimits = DEFAULT_LIMITS): SipMessage {
-  // §7.5: CRLFs before the start line are ignored.
+  // §7.5: CRLFs before the start line are ignored, and so is a CR or LF alone, which is nothing else to anybody.
   let start = 0;
-  while (text.charCodeAt(start) === 0x0d && text.charCodeAt(start + 1) === 0x0a) start += 2;
+  while (text.charCodeAt(start) === 0x0d || text.charCodeAt(start) === 0x0a) start++;
   const lineEnd = text.indexOf('\r\n', start);
   if (text.length > MAX_TEXT_LENGTH)
     throw new PeerError('SIP_PEER_START_LINE', 'a text that is no message of any size');

@@ -48,8 +48,9 @@ describe('start line', () => {
     );
   });
 
-  test('§7.5: CRLFs before the start line are ignored', () => {
-    expect(parseMessage(`\r\n\r\n${request()}`).callId()).toBe('c@h');
+  test('§7.5: empty lines before the start line are ignored', () => {
+    for (const empty of ['\r\n\r\n', '\n', '\r', '\n\r\n\n'])
+      expect(parseMessage(`${empty}${request()}`).callId()).toBe('c@h');
   });
 
   test.each([
