@@ -6,7 +6,7 @@ import { TextMap } from '../../base/text-map.ts';
 import { poolOf } from '../directory/trunk-pools.ts';
 import { formatRange } from '../tenants/did-pool.ts';
 import { someNumberMeant } from '../tenants/number-format.ts';
-import { didsOf } from '../tenants/rules.ts';
+import { checkRulesOfOneDid, didsOf } from '../tenants/rules.ts';
 import type { Tenant } from '../tenants/schema.ts';
 import type { ProvisioningProblem } from '../trunk-settings/problem.ts';
 import type { Trunk, TrunkSettings } from '../trunk-settings/schema.ts';
@@ -22,8 +22,8 @@ export interface CheckedTrunk {
 }
 
 /**
- * What tenants say of trunks: they exist, the tenant may use them, and DIDs are inside the tenant's pool there. `readable` are those whose
- * pools have no fault.
+ * What tenants say of trunks: they exist, the tenant may use them, DIDs are inside the tenant's pool there, and none is in too many rules.
+ * `readable` are those whose pools have no fault.
  */
 export function* checkTrunkReferences(
   scope: CheckScope,
@@ -65,6 +65,12 @@ export function* checkTrunkReferences(
     }
     checkDids(tenant, `tenants[${index}]`, mine, readable, scope.before(tenant.name), problems);
     yield;
+    yield* checkRulesOfOneDid(
+      tenant.inboundRules,
+      (reference) => mine.get(reference)?.trunk.id ?? reference,
+      (code, path, message) =>
+        problems.push({ code, path: `tenants[${index}].${path}`, message, tenants: [tenant.name] }),
+    );
   }
 }
 

@@ -63,7 +63,6 @@ export function* checkTenant(tenant: Tenant): Steps<Problem[]> {
     checkInboundRule(rule, `inboundRules[${index}]`, numbers, known, report);
     yield;
   }
-  yield* checkRulesOfOneDid(tenant.inboundRules, report);
   return problems;
 }
 
@@ -187,11 +186,18 @@ export function didsOf(rule: Pick<InboundRule, 'dids'>): DidRange | undefined {
   }
 }
 
-/** All that a DID has are looked at for each call to it: more of them would take the time of other tenants' calls. */
-function* checkRulesOfOneDid(rules: readonly InboundRule[], report: RuleReport): Steps<void> {
+/**
+ * All that a DID has are looked at for each call to it: more of them would take the time of other tenants' calls. `trunkOf`: the trunk that
+ * a rule names, the same of name and id.
+ */
+export function* checkRulesOfOneDid(
+  rules: readonly InboundRule[],
+  trunkOf: (reference: string) => string,
+  report: RuleReport,
+): Steps<void> {
   const trunks = Map.groupBy(
     rules.filter(({ enabled }) => enabled),
-    ({ trunk }) => trunk,
+    ({ trunk }) => trunkOf(trunk),
   );
   for (const ofTrunk of trunks.values()) {
     yield;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { allAtOnce } from '../../../src/base/steps.ts';
-import { checkTenant } from '../../../src/provisioning/tenants/rules.ts';
+import { checkRulesOfOneDid, checkTenant } from '../../../src/provisioning/tenants/rules.ts';
 import { type TenantInput, tenantSchema } from '../../../src/provisioning/tenants/schema.ts';
 import { leastCpuMs } from '../../kit/thread-cpu.ts';
 
@@ -51,16 +51,28 @@ test('a tenant of very many rules is checked in a time that grows as they do', (
     })),
     inboundRules: many.map((at) => rule(`rule ${at}`, { dids: String(14155550000 + at) })),
   });
-  expect(leastCpuMs(150, () => expect(allAtOnce(checkTenant(tenant))).toEqual([]))).toBeLessThan(150);
+  const check = () => {
+    expect(allAtOnce(checkTenant(tenant))).toEqual([]);
+    allAtOnce(checkRulesOfOneDid(tenant.inboundRules, (reference) => reference, expect.unreachable));
+  };
+  expect(leastCpuMs(150, check)).toBeLessThan(150);
 });
 
 test('a DID is in 1,000 enabled rules of one trunk at most, each 100 characters of a caller mask counting as one', () => {
   const many = (count: number, changes: (at: number) => Partial<InboundRules[number]>) =>
     Array.from({ length: count }, (_, at) => rule(`rule ${at}`, changes(at)));
-  const refused = (inboundRules: InboundRules) => problemsOf({ inboundRules }).map(({ code, path }) => [code, path]);
+  const refused = (inboundRules: InboundRules) => {
+    const tenant = tenantSchema.parse({ name: 'acme', domain: 'acme.example', inboundRules });
+    const problems: string[][] = [];
+    const trunkOf = (reference: string) => (reference === '17' ? 'carrier' : reference);
+    allAtOnce(checkRulesOfOneDid(tenant.inboundRules, trunkOf, (code, path) => problems.push([code, path])));
+    return problems;
+  };
   const within = (at: number) => ({ dids: `${14155550000 + at}-14155559999` });
   expect(refused(many(1_000, within))).toEqual([]);
   expect(refused(many(1_001, within))).toEqual([['too-many-rules', 'inboundRules[1000].dids']]);
+  const byNameAndId = many(1_001, (at) => ({ ...within(at), trunk: at % 2 === 0 ? 'carrier' : '17' }));
+  expect(refused(byNameAndId)).toEqual([['too-many-rules', 'inboundRules[1000].dids']]);
   const beside = many(1_001, within).map((each, at) => (at === 5 ? { ...each, enabled: false } : each));
   expect(refused([...beside, rule('other trunk', { trunk: 'other', dids: '14155551500' })])).toEqual([]);
   expect(refused(many(3_000, (at) => ({ dids: String(14155550000 + at) })))).toEqual([]);
