@@ -36,6 +36,7 @@ export class Repair {
   #credentialTries = 0;
   #refused: SipRequest | undefined = undefined;
   #droppedExtensions: readonly string[] = [];
+  #isUnsupportedKnown = false;
   #glareTries = 0;
   #accepted: Accept | undefined = undefined;
 
@@ -99,9 +100,12 @@ export class Repair {
 
   /** RFC 3261 §8.1.3.5: once, without the extensions that Unsupported lists. */
   #learnUnsupported(response: SipResponse): boolean {
-    if (this.#droppedExtensions.length > 0) return false;
-    this.#droppedExtensions = response.headers.listValues(HeaderId.Unsupported).map((tag) => tag.toLowerCase());
-    return this.#droppedExtensions.length > 0;
+    if (this.#isUnsupportedKnown) return false;
+    this.#isUnsupportedKnown = true;
+    const before = this.#droppedExtensions;
+    const unsupported = response.headers.listValues(HeaderId.Unsupported).map((tag) => tag.toLowerCase());
+    this.#droppedExtensions = [...new Set([...before, ...unsupported])];
+    return this.#droppedExtensions.length > before.length;
   }
 
   /** DEVIATION: RFC 4028 §7.3 knows no way on after a 422 without a longer Min-SE, or after many of them. No call needs a session timer. */

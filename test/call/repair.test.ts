@@ -338,6 +338,26 @@ test.each([
   expect(world.settles()).toBe(true);
 });
 
+test.each([
+  [[420, 422], '100rel', 200],
+  [[422, 420], '100rel', 200],
+  [[422, 420, 420], '100rel', 500],
+  [[422, 420], 'timer', 500],
+])('§8.1.3.5: refused with %j, of %s, in the end a caller gets %i', (refusals, unsupported, status) => {
+  const { world, a, b } = scene();
+  const sessionTimer = { intervalSeconds: 180, minSeconds: 120 };
+  world.engine.plan = (request) =>
+    stages([{ branches: [branchTo(request, 'b', { options: { ...legOptions(), sessionTimer } })] }]);
+  const sent = a.calls({ body: sdp('caller') });
+  for (const each of refusals) b.answers(each, { headers: each === 420 ? [[HeaderId.Unsupported, unsupported]] : [] });
+  const supported = () => b.invite.request.headers.value(HeaderId.Supported) ?? '';
+  if (status === 200) {
+    expect(supported()).not.toMatch(/100rel|timer/);
+    b.answers(200, { body: sdp('b') });
+  }
+  expect(sent.final?.status).toBe(status);
+});
+
 test('a call repaired of `timer` has no session timer: it lasts beyond the interval, and no request within it names one', () => {
   const { world, a, b } = scene();
   const sessionTimer = { intervalSeconds: 180, minSeconds: 120 };
