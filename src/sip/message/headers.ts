@@ -352,7 +352,6 @@ export class Headers extends HeaderTable {
 const USUAL_LINES: (TextMap<string> | undefined)[] = headerNames().map(() => undefined);
 for (const id of [
   HeaderId.MaxForwards,
-  HeaderId.CSeq,
   HeaderId.Allow,
   HeaderId.Supported,
   HeaderId.UserAgent,
