@@ -44,7 +44,7 @@ export function joined(one: TracedLeg | undefined, { label, tags, begunBy }: Tra
 /** The same list where the second has no others. */
 function tagsOfBoth(one: TracedLeg['tags'], other: TracedLeg['tags']): TracedLeg['tags'] {
   if (one === undefined) return other;
-  for (const tag of other ?? []) if (!one.includes(tag)) return [...one, ...(other ?? [])];
+  for (const tag of other ?? []) if (!one.includes(tag)) return [...new Set([...one, ...(other ?? [])])];
   return one;
 }
 

@@ -152,6 +152,7 @@ test('what is known twice of a leg is known once, and all tags count', () => {
   expect(joined(known, linked)).toEqual({ label: 'carrier', tags: ['a'], begunBy: undefined });
   expect(joined(linked, { ...LEG, label: undefined })).toEqual({ ...LEG, label: 'carrier' });
   expect(joined(LEG, known).tags).toEqual(['ours', 'a']);
+  expect(joined(LEG, { ...known, tags: ['ours', 'a'] }).tags).toEqual(['ours', 'a']);
   expect(joined(LEG, LEG).tags).toBe(LEG.tags);
 });
 
