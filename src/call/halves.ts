@@ -1,4 +1,5 @@
 /** This node's halves of calls that are set up between it and other nodes of the store. Each of the two nodes has one. */
+import { SetsByKey } from '../base/sets-by-key.ts';
 
 /** From the INVITE between the nodes on, until that has its final response here. */
 export interface Half {
@@ -18,7 +19,7 @@ export interface Half {
 const NONE: ReadonlySet<Half> = new Set();
 
 export class Halves {
-  readonly #byNode = new Map<string, Set<Half>>();
+  readonly #byNode = new SetsByKey<string, Half>();
   /** Each INVITE between nodes has a Call-ID of its own. */
   readonly #byCallId = new Map<string, Half>();
   #hearFirst: ((node: string) => void) | undefined = undefined;
@@ -30,20 +31,12 @@ export class Halves {
 
   add(half: Half): void {
     this.#byCallId.set(half.callId, half);
-    const those = this.#byNode.get(half.node);
-    if (those !== undefined) {
-      those.add(half);
-      return;
-    }
-    this.#byNode.set(half.node, new Set([half]));
-    this.#hearFirst?.(half.node);
+    if (this.#byNode.addTo(half.node, half)) this.#hearFirst?.(half.node);
   }
 
   remove(half: Half): void {
     if (this.#byCallId.get(half.callId) === half) this.#byCallId.delete(half.callId);
-    const those = this.#byNode.get(half.node);
-    those?.delete(half);
-    if (those?.size === 0) this.#byNode.delete(half.node);
+    this.#byNode.removeFrom(half.node, half);
   }
 
   /** The other nodes of all of them. */

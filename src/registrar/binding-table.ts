@@ -1,4 +1,5 @@
 import type { Scheduler, TimerTarget } from '../base/scheduler.ts';
+import { SetsByKey } from '../base/sets-by-key.ts';
 import { SharedBudget } from '../base/shared-budget.ts';
 import { splitAor } from './aor.ts';
 import { type Binding, byPreference } from './binding.ts';
@@ -19,8 +20,8 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
   readonly #scheduler: Scheduler;
   readonly #onExpired: (binding: Binding<Flow>) => void;
   readonly #byAor = new Map<string, readonly Binding<Flow>[]>();
-  readonly #byFlow = new Map<string, Set<Binding<Flow>>>();
-  readonly #byExpiry = new Map<number, Set<Binding<Flow>>>();
+  readonly #byFlow = new SetsByKey<string, Binding<Flow>>();
+  readonly #byExpiry = new SetsByKey<number, Binding<Flow>>();
   /** Places, by domain: a tenant's, or the label of a gateway. */
   readonly #held: SharedBudget;
   #count = 0;
@@ -78,8 +79,8 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
     const before = expirySecond(expiredAtMs);
     const after = expirySecond(binding.expiresAtMs);
     if (before === after) return;
-    addTo(this.#byExpiry, after, binding);
-    removeFrom(this.#byExpiry, before, binding);
+    this.#byExpiry.addTo(after, binding);
+    this.#byExpiry.removeFrom(before, binding);
   }
 
   onTimer(): void {
@@ -104,17 +105,17 @@ export class BindingTable<Flow extends RegistrarFlow> implements TimerTarget {
   #link(binding: Binding<Flow>): void {
     this.#count++;
     this.#held.change(splitAor(binding.aor).domain, placesOf(binding));
-    addTo(this.#byFlow, binding.flowKey, binding);
+    this.#byFlow.addTo(binding.flowKey, binding);
     if (this.#byExpiry.size === 0) this.#sweptSecond = Math.floor(this.#scheduler.nowMs() / 1000);
-    addTo(this.#byExpiry, expirySecond(binding.expiresAtMs), binding);
+    this.#byExpiry.addTo(expirySecond(binding.expiresAtMs), binding);
     this.#arm();
   }
 
   #unlink(binding: Binding<Flow>): void {
     this.#count--;
     this.#held.change(splitAor(binding.aor).domain, -placesOf(binding));
-    removeFrom(this.#byFlow, binding.flowKey, binding);
-    removeFrom(this.#byExpiry, expirySecond(binding.expiresAtMs), binding);
+    this.#byFlow.removeFrom(binding.flowKey, binding);
+    this.#byExpiry.removeFrom(expirySecond(binding.expiresAtMs), binding);
   }
 
   #arm(): void {
@@ -139,17 +140,4 @@ export function placesOfAll(bindings: readonly Binding[]): number {
 /** The first whole second at which it has expired: never early, at most two seconds late. */
 function expirySecond(expiresAtMs: number): number {
   return Math.ceil(expiresAtMs / 1000);
-}
-
-function addTo<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
-  const set = index.get(key);
-  if (set === undefined) index.set(key, new Set([value]));
-  else set.add(value);
-}
-
-function removeFrom<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
-  const set = index.get(key);
-  if (set === undefined) return;
-  set.delete(value);
-  if (set.size === 0) index.delete(key);
 }

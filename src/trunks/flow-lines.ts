@@ -1,31 +1,24 @@
+import { SetsByKey } from '../base/sets-by-key.ts';
 import type { Flow } from '../sip/transport/index.ts';
 
 /** Lines by the flow that their registration was made over, so that one that closes finds them among thousands. */
 export class FlowLines<Line> {
-  readonly #byFlow = new Map<string, Set<Line>>();
+  readonly #byFlow = new SetsByKey<string, Line>();
   readonly #flowOf = new Map<Line, string>();
 
   /** A line is registered over this flow from now on; undefined: over none. */
   set(line: Line, flow: Pick<Flow, 'key'> | undefined): void {
     const before = this.#flowOf.get(line);
     if (before === flow?.key) return;
-    if (before !== undefined) this.#remove(line, before);
+    if (before !== undefined) this.#byFlow.removeFrom(before, line);
+    this.#flowOf.delete(line);
     if (flow === undefined) return;
     this.#flowOf.set(line, flow.key);
-    const lines = this.#byFlow.get(flow.key);
-    if (lines === undefined) this.#byFlow.set(flow.key, new Set([line]));
-    else lines.add(line);
+    this.#byFlow.addTo(flow.key, line);
   }
 
   /** Those over a flow now, whatever is set while one goes through them. */
   over({ key }: Pick<Flow, 'key'>): readonly Line[] {
     return [...(this.#byFlow.get(key) ?? [])];
-  }
-
-  #remove(line: Line, key: string): void {
-    this.#flowOf.delete(line);
-    const lines = this.#byFlow.get(key);
-    lines?.delete(line);
-    if (lines?.size === 0) this.#byFlow.delete(key);
   }
 }
