@@ -182,12 +182,12 @@ export class FromPhones {
       revision: 1,
       remoteId: kept.remoteId,
     };
-    if (await keeper.add(mark, false)) {
-      await keeper.update<Message>(kept.id, false, (now) =>
-        now.readMs === undefined ? { ...now, readMs: nowMs } : undefined,
-      );
-      poll();
-    }
+    // Where the second write failed the phone was answered 503, and tells it again.
+    await keeper.add(mark, false);
+    const marked = await keeper.update<Message>(kept.id, false, (now) =>
+      now.readMs === undefined ? { ...now, readMs: nowMs } : undefined,
+    );
+    if (marked !== undefined) poll();
     return { status: 200, headers: [] };
   }
 }

@@ -4,7 +4,7 @@ import { FromPhones } from '../../src/messages/from-phones.ts';
 import { heardKey } from '../../src/messages/keeper.ts';
 import type { Message } from '../../src/messages/message.ts';
 import type { Sent } from '../../src/messages/outbound.ts';
-import { directoryOf, keeperWorld, numberIn, silentLog, USER } from './world.ts';
+import { directoryOf, keeperWorld, MemoryStore, numberIn, silentLog, USER } from './world.ts';
 
 function phonesWorld(changes: Parameters<typeof directoryOf>[0] = {}, bytesPerTenant?: number) {
   const { keeper, scheduler, store } = keeperWorld(bytesPerTenant);
@@ -211,3 +211,16 @@ test.each(['the store is away', 'its tenant has what it may store in an hour'])(
     expect(await keeper.get('in-1')).toMatchObject({ readMs: expect.any(Number) });
   },
 );
+
+test('what was displayed is marked when it is told again, also where the first time a part of it was stored', async () => {
+  const { send, keeper, scheduler, store, polled } = phonesWorld();
+  await keeper.add(theirs(scheduler.wallMs()), false);
+  store.save = async () => {
+    store.save = MemoryStore.prototype.save;
+    throw new Error('the store is away');
+  };
+  expect(await send(displayed('in-1'), 'message/imdn+xml')).toMatchObject({ status: 503 });
+  expect([store.rows.size, polled()]).toEqual([2, 0]);
+  expect(await send(displayed('in-1'), 'message/imdn+xml')).toMatchObject({ status: 200 });
+  expect([await keeper.get('in-1'), polled()]).toMatchObject([{ readMs: expect.any(Number) }, 1]);
+});
