@@ -11,7 +11,6 @@ import { Confirm } from '../ui/dialog.tsx';
 import { Page } from '../ui/page.tsx';
 import { State } from '../ui/state.tsx';
 import { type Column, Search, Table, usePaged } from '../ui/table.tsx';
-import { say } from '../ui/toast.tsx';
 
 const REFRESH_MS = 2000;
 export const CALL_TONES = { calling: 'info', ringing: 'warn', answered: 'good', ending: 'none' } as const;
@@ -54,11 +53,11 @@ export function EndCall({ call, onClose, onDone }: { call: LiveCall; onClose: ()
       text={t('calls.endText')}
       action={t('calls.end')}
       work={() => calls.end(call.callId)}
+      said={t('calls.ended')}
       onClose={onClose}
       onDone={() => {
         onClose();
         onDone();
-        say(t('calls.ended'));
       }}
     />
   );

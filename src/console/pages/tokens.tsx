@@ -10,7 +10,6 @@ import { ShownSecret } from '../ui/new-password.tsx';
 import { Page } from '../ui/page.tsx';
 import { State, When } from '../ui/state.tsx';
 import { type Column, Table, usePaged } from '../ui/table.tsx';
-import { say } from '../ui/toast.tsx';
 import { givenRole, initialRole, May, RoleFields } from './users.tsx';
 
 const DAY_SECONDS = 86_400;
@@ -35,10 +34,7 @@ export function Tokens() {
           text={t('tokens.revokeText')}
           action={t('tokens.revoke')}
           work={() => tokens.revoke(asked.id)}
-          onDone={() => {
-            close();
-            say(t('tokens.revokedDone'));
-          }}
+          said={t('tokens.revokedDone')}
           onClose={close}
         />
       )}

@@ -80,9 +80,9 @@ export function Transports() {
           action={t('action.delete')}
           work={() => documents.remove(`${LIST}/${encodeURIComponent(leaving)}`)}
           onClose={() => setLeaving(undefined)}
+          said={t('provisioning.deleted', { name: leaving })}
           onDone={() => {
             setLeaving(undefined);
-            say(t('provisioning.deleted', { name: leaving }));
             listing.reload();
           }}
         />

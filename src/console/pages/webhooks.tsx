@@ -69,10 +69,7 @@ export function Webhooks() {
           text={t('webhooks.deleteText')}
           action={t('action.delete')}
           work={() => webhooks.remove(asked.hook.id)}
-          onDone={() => {
-            close();
-            say(t('provisioning.deleted', { name: asked.hook.url }));
-          }}
+          said={t('provisioning.deleted', { name: asked.hook.url })}
           onClose={close}
         />
       ) : null}

@@ -3,6 +3,7 @@ import { useEffect, useId, useRef } from 'preact/hooks';
 import { t } from '../text/index.ts';
 import { Button } from './button.tsx';
 import { FaultSummary, useWork } from './form.tsx';
+import { say } from './toast.tsx';
 
 interface DialogProps {
   readonly title: string;
@@ -62,15 +63,20 @@ interface ConfirmProps {
   readonly text: string;
   readonly action: string;
   readonly work: () => Promise<unknown>;
-  readonly onDone: () => void;
+  /** Said once it is done. */
+  readonly said?: string;
+  /** Default: as when it is closed. */
+  readonly onDone?: () => void;
   readonly onClose: () => void;
 }
 
 /** Asks before something goes that does not come back. */
-export function Confirm({ title, text, action, work, onDone, onClose }: ConfirmProps) {
+export function Confirm({ title, text, action, work, said, onClose, onDone = onClose }: ConfirmProps) {
   const { busy, faults, run } = useWork();
   const confirm = async () => {
-    if (await run(work)) onDone();
+    if (!(await run(work))) return;
+    onDone();
+    if (said !== undefined) say(said);
   };
   return (
     <Dialog title={title} busy={busy} onClose={onClose}>

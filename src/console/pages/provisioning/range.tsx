@@ -160,7 +160,6 @@ function Unseen({ unseen, tenant, onDone, onClose }: UnseenProps) {
       text={t('range.unseen', { numbers: few(unseen.map(numberOf), MOST_TOLD) })}
       action={t('range.setPasswords')}
       work={set}
-      onDone={onClose}
       onClose={onClose}
     />
   );
