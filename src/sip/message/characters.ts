@@ -252,11 +252,13 @@ export function holdsComma(text: string, start: number, end: number): boolean {
   return comma >= 0 && comma < end;
 }
 
-/** A decimal number of at most 10 digits in `text[start, end)`, or -1. */
+/** A decimal number of at most 10 digits behind any zeros in `text[start, end)`, or -1. */
 export function decimalAt(text: string, start: number, end: number): number {
-  if (start >= end || end - start > 10) return -1;
+  let first = start;
+  while (end - first > 10 && text.charCodeAt(first) === 0x30) first++;
+  if (first >= end || end - first > 10) return -1;
   let value = 0;
-  for (let index = start; index < end; index++) {
+  for (let index = first; index < end; index++) {
     const code = text.charCodeAt(index);
     if (!isDigitCode(code)) return -1;
     value = value * 10 + code - 0x30;

@@ -6,6 +6,7 @@ describeField('CSeq (RFC 3261 §20.16, §8.1.1.5)', {
   table: [
     ['4711 INVITE', { sequence: 4711, method: 'INVITE' }],
     ['0009\t INVITE', { sequence: 9, method: 'INVITE' }],
+    ['00000000009 INVITE', { sequence: 9, method: 'INVITE' }],
     ['2147483647 ACK', { sequence: 2_147_483_647 }],
     ['4294967295 INVITE', { sequence: 4_294_967_295 }],
     // Case-sensitive; of the registry's own nothing else can be meant.
