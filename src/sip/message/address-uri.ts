@@ -1,12 +1,14 @@
 import { isIPv6 } from 'node:net';
 import { PeerError } from '../../base/errors.ts';
+import { skipSpace, trimEnd } from './characters.ts';
 import { parseUri, type Uri } from './uri.ts';
 
 /**
  * The URI of an address field. DEVIATION: what nobody can read in two ways is read though the grammar has it otherwise, since a peer is
  * reached where it came from, whatever it says there: white space beside the colon of the scheme (`Sip : 102@host`), no scheme before a user
- * or an IP address (`102@host`), two schemes of which the second is meant, and an IPv6 address without its brackets, of which nobody can tell
- * whether a port ends it: none does. A Request-URI is read as it should be (RFC 5118 §4.2). Throws PeerError SIP_PEER_URI.
+ * or an IP address (`102@host`), two schemes of which the second is meant, spaces in a user part (`sip:John Smith@host`), in an international
+ * number or beside a semicolon, and an IPv6 address without its brackets, of which nobody can tell whether a port ends it: none does. A
+ * Request-URI is read as it should be (RFC 4475 §3.1.2.8, RFC 5118 §4.2). Throws PeerError SIP_PEER_URI.
  */
 export function parseAddressUri(text: string): Uri {
   try {
@@ -25,11 +27,25 @@ const WITHOUT_SCHEME = /^(?:[^@:;?/\s][^@;?\s]*@|\d{1,3}(?:\.\d{1,3}){3}(?=[:;?]
 /** What is meant, as the grammar has it; undefined when that is what it says already, or nobody can tell. */
 function asMeant(text: string): string | undefined {
   const [written = '', scheme = 'sip'] = SCHEME.exec(text) ?? [];
-  const rest = text.slice(written.length);
-  if (written === '' && !WITHOUT_SCHEME.test(rest)) return undefined;
+  const behind = text.slice(written.length);
+  if (written === '' && !WITHOUT_SCHEME.test(behind)) return undefined;
+  const rest = withoutSpaces(behind, scheme.toLowerCase() === 'tel');
   const meant = behindTwoSchemes(scheme, rest) ?? withScheme(scheme, rest);
   return meant === text ? undefined : meant;
 }
+
+/**
+ * Spaces beside semicolons and around the user part say nothing, in an international number neither (a local one may be two); one within a
+ * user part is a part of it.
+ */
+function withoutSpaces(text: string, isTel: boolean): string {
+  if (!text.includes(' ') || (isTel && !text.startsWith('+'))) return text;
+  const tight = text.split(';').map(trimmed).join(';');
+  const end = (isTel ? `${tight};` : tight).indexOf(isTel ? ';' : '@');
+  return end < 0 ? tight : trimmed(tight.slice(0, end)).replaceAll(' ', isTel ? '' : '%20') + tight.slice(end);
+}
+
+const trimmed = (text: string): string => text.slice(skipSpace(text, 0), trimEnd(text, 0, text.length));
 
 /**
  * Of two schemes the second is meant where a user, an IP address, or what is no port of a host of that name follows it; undefined: the first

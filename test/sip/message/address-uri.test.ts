@@ -29,6 +29,14 @@ describe('a URI of an address field is read as it is meant', () => {
     ['sip:102@fe80::1%eth0', 'sip:102@[fe80::1%eth0]'],
     ['sip:2001:db8::1', 'sip:[2001:db8::1]'],
     ['102@2001:db8::1', 'sip:102@[2001:db8::1]'],
+    ['sip:John Smith@h:5062;ob', 'sip:John%20Smith@h:5062;ob'],
+    ['sip:+1 415 555 0101;cpc=x@h', 'sip:+1%20415%20555%200101;cpc=x@h'],
+    ['sip:102 @h', 'sip:102@h'],
+    ['sip:voil\xc3\xa0 x@h', 'sip:voil%C3%A0%20x@h'],
+    ['sip:102@h; transport=tcp ;lr', 'sip:102@h;transport=tcp;lr'],
+    ['tel:+1 415 555 0101 ; phone-context=x', 'tel:+14155550101;phone-context=x'],
+    ['tel:+1 415', 'tel:+1415'],
+    ['sip : John Smith@2001:db8::1', 'sip:John%20Smith@[2001:db8::1]'],
   ])('%s as %s', (text, read) => {
     expect(() => parseUri(text)).toThrow(PeerError);
     expect(formatUri(parseAddressUri(text))).toBe(read);
@@ -63,5 +71,8 @@ describe('a URI of an address field is read as it is meant', () => {
     'a@b@h',
     '//102@h',
     'sip :sip :',
+    'tel:103 104',
+    'sip:102@a b',
+    'sip:102@h;x=a b',
   ])('not %j', (text) => expect(() => parseAddressUri(text)).toThrow(PeerError));
 });
