@@ -19,6 +19,17 @@ const SHORT_ENDS = ['--page-promotion-threshold=1', '--compaction-max-evacuated-
 const YOUNG_FIRST = '--no-allocation-site-pretenuring';
 
 /**
+ * V8 marks the heap with threads of its own, and has that of the calls mark too, in steps of up to 5 ms at each 64 KB allocated, to be done
+ * after 0.5 s: it takes the whole heap for alive, garbage included, and does not count what this thread has marked, so of a heap of 400 MB
+ * it is always behind. Its schedule for reproducible runs does not go by the clock, and steps are of 64 KB. At run time `--predictable`
+ * implies none of what it implies at the start (no threads), but three things beside that schedule: no step ends by the clock, those of
+ * tasks neither, so that one that meets a large object is as long as that takes; the young space keeps the size that it has grown to (as it
+ * does without, seconds after a burst: 16 MB both ways with `--max-semi-space-size=6`); and what optimized code depends on is put in order
+ * when it is installed. Code that is compiled while the flag changes may see both of its values, so it is set before there are calls.
+ */
+const MARKED_BY_OTHERS = '--predictable';
+
+/**
  * Sets the JavaScript engine up for calls: once, by the process that is a node, after everything is imported.
  *
  * A call runs most functions once or a few times: by V8's default (3,000) thousands of calls would pass before they are optimized in
@@ -28,7 +39,7 @@ const YOUNG_FIRST = '--no-allocation-site-pretenuring';
  */
 export function tuneV8(): void {
   setFlagsFromString('--invocation-count-for-turbofan=600');
-  for (const flag of [...SHORT_ENDS, YOUNG_FIRST]) setFlagsFromString(flag);
+  for (const flag of [...SHORT_ENDS, YOUNG_FIRST, MARKED_BY_OTHERS]) setFlagsFromString(flag);
   speedUpStrings();
   const marking = new HeapMarking();
   letFirst(() => marking.isUnderWay);
@@ -50,14 +61,6 @@ let isTunedForPart = false;
  * all of such a quota for 0.4 s, and decides how soon again by what was allocated by the clock: after an overload every 3 s in place of
  * every 15. What the heap may become in between is fixed at the most that V8 grants by itself. And several threads are no gain where all of
  * them share half a core.
- *
- * Beside those threads it has that of the calls mark too, in steps of up to 5 ms at each 64 KB allocated, to be done after 0.5 s: it takes
- * the whole heap for alive, garbage included, and does not count what this thread has marked, so it is always behind. Its schedule for
- * reproducible runs does not go by the clock, and steps are of 64 KB. At run time `--predictable` implies none of what it implies at the
- * start (no threads), but three things beside that schedule: no step ends by the clock, those of tasks neither, so that one that meets a large
- * object is as long as that takes; the young space keeps the size that it has grown to (as it does without, seconds
- * after a burst: 16 MB both ways with `--max-semi-space-size=6`); and what optimized code depends on is put in order
- * when it is installed. Code that is compiled while the flag changes may see both of its values, so it changes only with what it stands for.
  */
 export function tuneV8ForShare(share: number): void {
   const isLimited = share < 1;
@@ -66,7 +69,6 @@ export function tuneV8ForShare(share: number): void {
   const grownPercent = isLimited ? mostGrownPercent(getHeapStatistics().heap_size_limit / MEBIBYTE) : 0;
   setFlagsFromString(`--heap-growing-percent=${grownPercent}`);
   setFlagsFromString(isLimited ? '--no-parallel-scavenge' : '--parallel-scavenge');
-  setFlagsFromString(isLimited ? '--predictable' : '--no-predictable');
 }
 
 /** V8's own bound (`MaxGrowingFactor` in its heap controller), which the flag would lift: a small heap may be all the memory there is. */

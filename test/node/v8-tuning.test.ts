@@ -56,6 +56,27 @@ describe('tuneV8', () => {
     expect(grownOldBy(script)).toBeLessThan(1_000_000);
   });
 
+  test('the thread of the calls marks a five hundredth of the heap at once at most, however late the other threads are', () => {
+    const printed = printedBy(
+      `
+      const { tuneV8 } = await import(${JSON.stringify(sourceUrl('node/v8-tuning.ts'))});
+      tuneV8();
+      const kept = Array.from({ length: 600_000 }, (_each, at) => ({ at, next: { at } }));
+      let dropped = [];
+      for (let round = 0; round < 300; round++) {
+        if (round % 20 === 0) dropped = [];
+        dropped.push(Array.from({ length: 10_000 }, (_each, at) => ({ at, round })));
+      }
+      console.log(kept.length);
+      `,
+      ['--v8-pool-size=1', '--max-old-space-size=512', '--max-semi-space-size=6', '--trace-incremental-marking'],
+    );
+    const steps = [...printed.matchAll(/Schedule: (\d+)KB to mark.*estimated live: (\d+)KB/g)];
+    const tooMuch = steps.filter(([, kib, ofKib]) => Number(kib) > Math.max(64, Math.ceil(Number(ofKib) / 500)));
+    expect(steps.length).toBeGreaterThan(0);
+    expect(tooMuch.map(([line]) => line)).toEqual([]);
+  });
+
   test('strings are fast again after a class that extends String', () => {
     const states = inOwnProcess(`
       const { tuneV8 } = await import(${JSON.stringify(sourceUrl('node/v8-tuning.ts'))});
@@ -83,7 +104,7 @@ describe('tuneV8', () => {
 });
 
 describe('tuneV8ForShare', () => {
-  const BELOW_A_CORE = ['--heap-growing-percent=300', '--no-parallel-scavenge', '--predictable'];
+  const BELOW_A_CORE = ['--heap-growing-percent=300', '--no-parallel-scavenge'];
   /** What V8 is told, in a process with such a heap that goes on to allocate and collect. */
   const told = (shares: number | readonly number[], heapMib = 4096) =>
     inOwnProcess(
@@ -117,11 +138,7 @@ describe('tuneV8ForShare', () => {
     [2000, 99],
     [2048, 300],
   ])('a heap of %s MB at most grows no more than V8 grants it by itself: %s percent', (heapMib, percent) => {
-    expect(told(0.5, heapMib)).toEqual([
-      `--heap-growing-percent=${percent}`,
-      '--no-parallel-scavenge',
-      '--predictable',
-    ]);
+    expect(told(0.5, heapMib)).toEqual([`--heap-growing-percent=${percent}`, '--no-parallel-scavenge']);
   });
 
   test('V8 is told again only when there is a whole core in place of a part, or a part in place of one', () => {
@@ -130,31 +147,6 @@ describe('tuneV8ForShare', () => {
   });
 
   test('with a whole one again V8 decides', () => {
-    expect((told([0.5, 1]) as string[]).slice(3)).toEqual([
-      '--heap-growing-percent=0',
-      '--parallel-scavenge',
-      '--no-predictable',
-    ]);
-  });
-
-  test('with a part of a core the thread of the calls marks a five hundredth of the heap at once at most, however late the other threads are', () => {
-    const printed = printedBy(
-      `
-      const { tuneV8ForShare } = await import(${JSON.stringify(sourceUrl('node/v8-tuning.ts'))});
-      tuneV8ForShare(0.5);
-      const kept = Array.from({ length: 600_000 }, (_each, at) => ({ at, next: { at } }));
-      let dropped = [];
-      for (let round = 0; round < 300; round++) {
-        if (round % 20 === 0) dropped = [];
-        dropped.push(Array.from({ length: 10_000 }, (_each, at) => ({ at, round })));
-      }
-      console.log(kept.length);
-      `,
-      ['--max-old-space-size=512', '--max-semi-space-size=6', '--trace-incremental-marking'],
-    );
-    const steps = [...printed.matchAll(/Schedule: (\d+)KB to mark.*estimated live: (\d+)KB/g)];
-    const tooMuch = steps.filter(([, kib, ofKib]) => Number(kib) > Math.max(64, Math.ceil(Number(ofKib) / 500)));
-    expect(steps.length).toBeGreaterThan(0);
-    expect(tooMuch.map(([line]) => line)).toEqual([]);
+    expect((told([0.5, 1]) as string[]).slice(2)).toEqual(['--heap-growing-percent=0', '--parallel-scavenge']);
   });
 });
