@@ -30,6 +30,7 @@ const UNREADABLE: readonly (readonly [string, readonly string[]])[] = [
   ['a Contact without brackets around IPv6', ['Contact: <sip:g@2001:db8::1:5060>']],
   ['a Contact without a scheme', ['Contact: <g@HERE>']],
   ['a space in the scheme of a Contact', ['Contact: Sip : g@HERE']],
+  ['spaces in the URI of a Contact', ['Contact: <sip:Front Desk@HERE; ob>']],
   ['an open quote in a Contact', ['Contact: "Acme <sip:g@HERE>']],
   ['a Contact behind a NAT', ['Contact: "PBX 2.1" <sip:192.168.1.20:5062;transport=UDP;user=phone>;isfocus']],
   ['a Record-Route without its brackets', ['Record-Route: sip:HERE;lr']],
@@ -58,6 +59,10 @@ describe.each(['udp', 'tcp'] as const)('an answer of the carrier over %s', (tran
 
   test.each<[string, (text: string) => string]>([
     ['the method of CSeq in lower case', (text) => text.replace(' INVITE\r', ' invite\r')],
+    [
+      'the Via of a proxy',
+      (text) => text.replace(/(Via: [^\r]*\r\n)/, '$1Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKproxy\r\n'),
+    ],
     ['a comment in Via', (text) => text.replace(/(Via: [^\r]*)/, '$1 (Acme Gateway)')],
     ['a comma in a comment in Via', (text) => text.replace(/(Via: [^\r]*)/, '$1 (Acme, Inc. Gateway)')],
     ['more than parameters in Via', (text) => text.replace(/(Via: [^\r]*)/, '$1 gw-1')],
