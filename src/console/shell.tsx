@@ -22,7 +22,12 @@ export function Shell({ navigation, children }: ShellProps) {
   const { path } = usePath();
   const opener = useRef<HTMLButtonElement>(null);
   const content = useRef<HTMLElement>(null);
-  useEffect(() => setOpen(false), [path]);
+  useEffect(() => {
+    if (!open) return;
+    // What has the focus goes with the menu.
+    (content.current?.querySelector('h1') ?? content.current)?.focus();
+    setOpen(false);
+  }, [path]);
   useEffect(() => {
     if (!open) return;
     const close = (event: KeyboardEvent) => {

@@ -17,9 +17,11 @@ interface Looks {
 }
 
 type ButtonProps = Looks &
-  Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'class' | 'icon' | 'label' | 'children'> & {
+  Omit<ButtonHTMLAttributes<HTMLButtonElement>, 'class' | 'icon' | 'label' | 'children' | 'disabled'> & {
     /** Work is under way, as it is until a promise of `onClick` is settled: pressing again does nothing, and the focus stays. */
     readonly busy?: boolean;
+    /** There is nothing to do: pressing does nothing, and the focus stays, which a browser takes from what it disables itself. */
+    readonly disabled?: boolean;
   };
 
 function classOf({ kind = 'plain', small = false, wide = false }: Looks): string {
@@ -34,6 +36,7 @@ export function Button({
   small,
   wide,
   busy: isBusy = false,
+  disabled = false,
   label,
   children = label,
   onClick,
@@ -41,16 +44,16 @@ export function Button({
   ...rest
 }: ButtonProps) {
   const [isWorking, setWorking] = useState(false);
-  const busy = isBusy || isWorking;
+  const isInert = isBusy || isWorking || disabled;
   const looks = { ...(kind && { kind }), ...(small && { small }), ...(wide && { wide }) };
   return (
     <button
       {...rest}
       type={type}
       class={classOf(looks)}
-      aria-disabled={busy ? 'true' : undefined}
+      aria-disabled={isInert ? 'true' : undefined}
       onClick={(event) => {
-        if (busy) return event.preventDefault();
+        if (isInert) return event.preventDefault();
         const asked: unknown = onClick?.(event);
         if (!(asked instanceof Promise)) return;
         setWorking(true);

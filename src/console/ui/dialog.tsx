@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useId, useLayoutEffect, useRef } from 'preact/hooks';
 import { t } from '../text/index.ts';
 import { Button } from './button.tsx';
 import { FaultSummary, useWork } from './form.tsx';
@@ -20,7 +20,8 @@ export function Dialog({ title, wide = false, busy = false, onClose, children }:
   const close = busy ? undefined : onClose;
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
-  useEffect(() => {
+  // Not useEffect: what that returns is called once the dialog is out of the page, and a dialog that is gone gives no focus back.
+  useLayoutEffect(() => {
     const dialog = element.current;
     dialog?.showModal();
     return () => dialog?.close();

@@ -17,6 +17,10 @@ export function Ladder({ messages, explanation }: LadderProps) {
   const first = messages[0];
   if (first === undefined) return null;
   const choose = (message: TraceMessage) => setChosen(isSame(message, chosen) ? undefined : message);
+  const close = () => {
+    list.current?.querySelector<HTMLElement>('[aria-expanded="true"]')?.focus();
+    setChosen(undefined);
+  };
   const walk = (event: KeyboardEvent) => {
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     if (step === 0) return;
@@ -55,9 +59,7 @@ export function Ladder({ messages, explanation }: LadderProps) {
           ))}
         </ol>
       </section>
-      {chosen === undefined ? null : (
-        <Details message={chosen} explanation={explanation} onClose={() => setChosen(undefined)} />
-      )}
+      {chosen === undefined ? null : <Details message={chosen} explanation={explanation} onClose={close} />}
     </div>
   );
 }

@@ -14,8 +14,8 @@ interface PageProps {
 }
 
 /**
- * A page's head and body. Its heading takes the focus when it is opened, so that screen readers say where one is, and when what had the
- * focus is gone, such as the row that was deleted: else a keyboard would begin anew at the menu.
+ * A page's head and body. Its heading takes the focus when it is opened, so that screen readers say where one is. Where what had the focus
+ * is gone, such as the row that was deleted, the heading of what that stood in takes it: else a keyboard would begin anew at the menu.
  */
 export function Page({ title, text, actions, up, children }: PageProps) {
   const heading = useRef<HTMLHeadingElement>(null);
@@ -24,13 +24,14 @@ export function Page({ title, text, actions, up, children }: PageProps) {
   }, [title]);
   useEffect(() => {
     if (document.activeElement === document.body) heading.current?.focus();
-    let last: EventTarget | null = null;
-    const onFocus = ({ target }: FocusEvent) => {
-      last = target;
+    let last: readonly EventTarget[] = [];
+    const onFocus = (event: FocusEvent) => {
+      last = event.composedPath();
     };
     const observer = new MutationObserver(() => {
-      if (!(last instanceof Element) || last.isConnected || document.activeElement !== document.body) return;
-      heading.current?.focus({ preventScroll: true });
+      const [had] = last;
+      if (!(had instanceof Element) || had.isConnected || document.activeElement !== document.body) return;
+      (headingWithin(last) ?? heading.current)?.focus({ preventScroll: true });
     });
     document.addEventListener('focusin', onFocus);
     observer.observe(document.body, { childList: true, subtree: true });
@@ -59,6 +60,18 @@ export function Page({ title, text, actions, up, children }: PageProps) {
       {children}
     </>
   );
+}
+
+/** Of the innermost of these that is still there and has one. */
+function headingWithin(places: readonly EventTarget[]): HTMLElement | undefined {
+  for (const place of places) {
+    if (!(place instanceof Element) || !place.isConnected || !place.matches('dialog, section, fieldset')) continue;
+    const found = place.querySelector<HTMLElement>('h2, legend');
+    if (found === null) continue;
+    found.tabIndex = -1;
+    return found;
+  }
+  return undefined;
 }
 
 export function Empty(props: { icon: IconName; title: string; text: string; children?: ComponentChildren }) {

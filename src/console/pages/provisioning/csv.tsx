@@ -110,19 +110,21 @@ function Import({ resource, tenant }: { resource: Resource; tenant: string }) {
           <progress class="progress" aria-label={t('csv.busy')} />
         </div>
       ) : null}
-      {report === undefined || busy ? null : (
+      {report === undefined ? null : (
         <>
           <Preview report={report} />
           <div class="row row-end">
             {report.refused > 0 && good > 0 ? (
               <Button
                 label={t('csv.runGood', { count: number(good) })}
+                busy={busy}
                 onClick={() => file && void send(file, false, 'skip')}
               />
             ) : null}
             <Button
               label={t('csv.run', { count: number(good) })}
               kind="primary"
+              busy={busy}
               disabled={report.refused > 0 || good === 0}
               onClick={() => file && void send(file, false)}
             />
