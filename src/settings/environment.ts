@@ -7,7 +7,14 @@ import { nodeSchema } from './node-schema.ts';
 import type { Environment } from './secrets.ts';
 
 /** Variables that are not fields. */
-const OTHERS = new Set(['TANDEM_CONFIG', 'TANDEM_TOKEN', 'TANDEM_BOOTSTRAP_TOKEN', 'TANDEM_URL', 'TANDEM_SKIP_PEERS']);
+const OTHERS = new Set([
+  'TANDEM_CONFIG',
+  'TANDEM_TOKEN',
+  'TANDEM_BOOTSTRAP_TOKEN',
+  'TANDEM_URL',
+  'TANDEM_STORE_KEY',
+  'TANDEM_SKIP_PEERS',
+]);
 
 interface Leaf {
   readonly path: readonly string[];

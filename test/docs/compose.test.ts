@@ -1,10 +1,12 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { httpDefaults } from '../../src/settings/exposure.ts';
-import { validateFiles } from '../../src/settings/load.ts';
+import { loadNode, validateFiles } from '../../src/settings/load.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
 
 interface Service {
@@ -22,6 +24,7 @@ interface Service {
   readonly volumes?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly ports?: readonly string[];
+  readonly command?: readonly string[];
 }
 
 const compose = parse(readFileSync('docker-compose.yml', 'utf8'), { merge: true }) as {
@@ -101,10 +104,105 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  const engines = services.filter(([name]) => name.startsWith('engine'));
+
+  test.each(engines)(
+    '%s: each variable is a setting, and what is published and kept is what the engine has',
+    (_, service) => {
+      const environment = {
+        TANDEM_CONFIG: 'config/compose/engine.yaml',
+        ...service.environment,
+        TANDEM_ADVERTISE_PUBLIC_HOST: '172.30.5.10',
+      };
+      const { settings, problems, unknownVariables } = loadNode(undefined, {
+        ...environment,
+        TANDEM_STORE_KEY: '0'.repeat(64),
+      });
+      expect(problems).toEqual([]);
+      expect(unknownVariables).toEqual([]);
+      const open = (settings?.listen ?? []).map(
+        ({ transport, port }) => `${port}/${transport === 'udp' ? 'udp' : 'tcp'}`,
+      );
+      const has = [...open, `${settings?.api.port}/tcp`];
+      for (const port of service.ports ?? []) expect(has).toContain(port.split(':').at(-1));
+      expect(service.volumes?.map((volume) => volume.split(':')[1])).toEqual([settings?.store.path]);
+      const certificates = (settings?.listen ?? []).flatMap((listener) =>
+        'certificate' in listener ? [listener.certificate] : [],
+      );
+      for (const path of certificates) expect(path).toMatch(new RegExp(`^${settings?.store.path}/`));
+    },
+  );
+
+  test.each(services.filter(([name]) => name.startsWith('sipp')))(
+    '%s: its scenario exists, and its health check looks at its port',
+    (_, service) => {
+      const { command = [], healthcheck } = service;
+      const optionOf = (option: string) => command[command.indexOf(option) + 1] ?? '';
+      expect(readFileSync('config/compose/sipp.Dockerfile', 'utf8')).toContain('COPY sipp /scenarios');
+      expect(existsSync(optionOf('-sf').replace('/scenarios', 'config/compose/sipp'))).toBe(true);
+      const port = Number(optionOf('-p')).toString(16).toUpperCase();
+      expect(healthcheck?.test).toContain(`:${port} `);
+    },
+  );
+
   const hasCompose = spawnSync('docker-compose', ['version']).status === 0;
   test.skipIf(!hasCompose)('is what docker-compose takes, with every profile', () => {
     const args = ['--profile', 'sipp', '--profile', 'cluster', 'config'];
     const resolved = parse(execFileSync('docker-compose', args, { encoding: 'utf8' })) as typeof compose;
     expect(Object.keys(resolved.services).sort()).toEqual(Object.keys(compose.services).sort());
+  });
+});
+
+describe('Dockerfile', () => {
+  const lines = readFileSync('Dockerfile', 'utf8').replaceAll('\\\n', '').split('\n');
+  const valuesOf = (instruction: string) =>
+    lines.flatMap((line) => (line.startsWith(`${instruction} `) ? [line.slice(instruction.length + 1)] : []));
+  const [check = ''] = valuesOf('HEALTHCHECK');
+  const command = JSON.parse(check.slice(check.indexOf('['))) as string[];
+
+  test('what it copies is there, and not left out of the build', () => {
+    const ignored = readFileSync('.dockerignore', 'utf8').split('\n');
+    const copied = valuesOf('COPY').flatMap((line) => (line.startsWith('--from=') ? [] : line.split(' ').slice(0, -1)));
+    expect(copied.length).toBeGreaterThan(10);
+    for (const path of copied) {
+      expect(existsSync(path), path).toBe(true);
+      expect(ignored, path).not.toContain(path);
+    }
+  });
+
+  test('its user, port, folder and file are those of its configuration', () => {
+    const [file = ''] = valuesOf('ENV').flatMap((line) => /TANDEM_CONFIG=(\S+)/.exec(line)?.[1] ?? []);
+    const { settings } = loadNode(file, {});
+    const open = (settings?.listen ?? []).map(
+      ({ transport, port }) => `${port}/${transport === 'udp' ? 'udp' : 'tcp'}`,
+    );
+    expect(valuesOf('EXPOSE')[0]?.split(' ').sort()).toEqual([...open, `${settings?.api.port}/tcp`].sort());
+    expect(valuesOf('VOLUME')).toEqual([settings?.store.path]);
+    expect(valuesOf('RUN').join('\n')).toContain(`chown node:node ${settings?.store.path}`);
+    expect(command.at(-1)).toContain(`http://127.0.0.1:${settings?.api.port}/healthz`);
+    for (const path of valuesOf('ENTRYPOINT')) expect(existsSync((JSON.parse(path) as string[])[1] ?? '')).toBe(true);
+  });
+
+  test('its health check is that of docker-compose.yml', () => {
+    for (const [name, { healthcheck }] of services)
+      if (name.startsWith('engine')) expect(healthcheck?.test, name).toEqual(['CMD', ...command]);
+  });
+
+  test.each([
+    [200, 0],
+    [503, 1],
+  ])('its health check says of an answer %i: %i', async (status, expected) => {
+    const server = createServer((_, response) => response.writeHead(status).end());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const [, ...args] = command.map((part) => part.replace(':8080/', `:${port}/`));
+    const exit = () =>
+      new Promise((resolve) => {
+        execFile(process.execPath, args, (error) => resolve(error?.code ?? 0));
+      });
+    expect(await exit()).toBe(expected);
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+    expect(await exit()).toBe(1);
   });
 });
