@@ -6,6 +6,7 @@ import { WheelScheduler } from '../base/wheel-scheduler.ts';
 import type { Engine } from '../engine/engine.ts';
 import { JsonLogger, Metrics, WebhookDispatcher } from '../observe/index.ts';
 import type { Provisioner } from '../provisioning/change/provisioner.ts';
+import { unknownVariables } from '../settings/environment.ts';
 import type { NodeSettings } from '../settings/node-schema.ts';
 import type { Listening } from '../sip/transport/index.ts';
 import { openStores } from '../store/index.ts';
@@ -55,6 +56,8 @@ export async function startNode(options: NodeOptions = {}): Promise<RunningNode>
     base: { node: settings.node },
     ...(options.logStream === undefined ? {} : { stream: options.logStream }),
   });
+  const unknown = unknownVariables(environment);
+  if (unknown.length > 0) log.warn('variables-unknown', { variables: unknown.join(', ') });
   const metrics = new Metrics();
   const closers: (() => unknown)[] = [() => metrics.close()];
   if (options.outlivesDefects === true) closers.push(outlive('unhandledRejection', log, () => metrics.countUncaught()));

@@ -34,24 +34,27 @@ export const ENVIRONMENT_VARIABLES: ReadonlyMap<string, Leaf> = collect(
   z.toJSONSchema(nodeSchema, { io: 'input' }) as JsonSchema,
 );
 
-/** The configuration with overrides applied, and variables that begin like an override and are none. */
+/** Variables that begin like an override and are none: misspelled, most likely. */
+export function unknownVariables(environment: Environment): string[] {
+  return Object.keys(environment).filter(
+    (name) => name.startsWith('TANDEM_') && !OTHERS.has(name) && !ENVIRONMENT_VARIABLES.has(name),
+  );
+}
+
+/** The configuration with overrides applied. */
 export function applyEnvironment(
   value: unknown,
   environment: Environment,
-): { readonly value: unknown; readonly overridden: ReadonlyMap<string, string>; readonly unknown: readonly string[] } {
+): { readonly value: unknown; readonly overridden: ReadonlyMap<string, string> } {
   const copy = structuredClone(value ?? {}) as Record<string, unknown>;
   const overridden = new Map<string, string>();
-  const unknown: string[] = [];
   for (const [name, text] of Object.entries(environment)) {
-    if (!name.startsWith('TANDEM_') || text === undefined || OTHERS.has(name)) continue;
     const leaf = ENVIRONMENT_VARIABLES.get(name);
-    if (leaf === undefined) unknown.push(name);
-    else if (typeof value === 'object' || value === undefined) {
-      put(copy, leaf.path, convert(text, leaf.type));
-      overridden.set(leaf.path.join('.'), name);
-    }
+    if (leaf === undefined || text === undefined || (typeof value !== 'object' && value !== undefined)) continue;
+    put(copy, leaf.path, convert(text, leaf.type));
+    overridden.set(leaf.path.join('.'), name);
   }
-  return { value: copy, overridden, unknown };
+  return { value: copy, overridden };
 }
 
 function put(root: Record<string, unknown>, path: readonly string[], value: unknown): void {

@@ -39,8 +39,6 @@ export interface LoadedNode {
   /** Undefined when there are problems. */
   readonly settings: NodeSettings | undefined;
   readonly problems: readonly LocatedProblem[];
-  /** Environment variables that begin with TANDEM_ and override nothing. */
-  readonly unknownVariables: readonly string[];
 }
 
 export interface LoadedProvisioning {
@@ -223,9 +221,8 @@ function isProvisioning({ value }: YamlFile): boolean {
 }
 
 function nodeFrom(yaml: YamlFile, environment: Environment): LoadedNode {
-  if (yaml.problems.length > 0)
-    return { file: yaml.file, settings: undefined, problems: yaml.problems, unknownVariables: [] };
-  const { value, overridden, unknown } = applyEnvironment(yaml.value ?? {}, environment);
+  if (yaml.problems.length > 0) return { file: yaml.file, settings: undefined, problems: yaml.problems };
+  const { value, overridden } = applyEnvironment(yaml.value ?? {}, environment);
   const secrets = resolveSecrets(value, environment);
   const problems = secrets.problems.map(({ segments, message }) =>
     yaml.locate(secretProblem(segments, message), segments),
@@ -238,7 +235,7 @@ function nodeFrom(yaml: YamlFile, environment: Environment): LoadedNode {
         variable === undefined ? problem : { ...problem, message: `${problem.message} (from ${variable})` };
       problems.push(yaml.locate(blamed, problem.segments, problem.atKey));
     }
-    return { file: yaml.file, settings: undefined, problems, unknownVariables: unknown };
+    return { file: yaml.file, settings: undefined, problems };
   }
   for (const [index, message] of repeatedListeners(parsed.value)) {
     problems.push(yaml.locate({ code: 'listener-twice', path: `listen[${index}]`, message }, ['listen', index]));
@@ -247,7 +244,6 @@ function nodeFrom(yaml: YamlFile, environment: Environment): LoadedNode {
     file: yaml.file,
     settings: problems.length === 0 ? parsed.value : undefined,
     problems,
-    unknownVariables: unknown,
   };
 }
 

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { unknownVariables } from '../../src/settings/environment.ts';
 import { httpDefaults } from '../../src/settings/exposure.ts';
 import { loadNode, validateFiles } from '../../src/settings/load.ts';
 import { nodeSchema } from '../../src/settings/node-schema.ts';
@@ -114,12 +115,12 @@ describe('docker-compose.yml', () => {
         ...service.environment,
         TANDEM_ADVERTISE_PUBLIC_HOST: '172.30.5.10',
       };
-      const { settings, problems, unknownVariables } = loadNode(undefined, {
+      const { settings, problems } = loadNode(undefined, {
         ...environment,
         TANDEM_STORE_KEY: '0'.repeat(64),
       });
       expect(problems).toEqual([]);
-      expect(unknownVariables).toEqual([]);
+      expect(unknownVariables(environment)).toEqual([]);
       const open = (settings?.listen ?? []).map(
         ({ transport, port }) => `${port}/${transport === 'udp' ? 'udp' : 'tcp'}`,
       );

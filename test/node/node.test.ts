@@ -71,10 +71,10 @@ function configure(more: Record<string, unknown> = {}): string {
   return file;
 }
 
-async function start(configFile = configure()): Promise<RunningNode> {
+async function start(configFile = configure(), variables: Record<string, string> = {}): Promise<RunningNode> {
   node = await startNode({
     configFile,
-    environment: { TANDEM_BOOTSTRAP_TOKEN: TOKEN },
+    environment: { TANDEM_BOOTSTRAP_TOKEN: TOKEN, ...variables },
     logStream: { write: (line) => lines.push(line) },
   });
   return node;
@@ -146,6 +146,12 @@ async function get(path: string): Promise<string> {
   const response = await fetch(`${node?.apiAddress}${path}`, { headers: { authorization: `Bearer ${TOKEN}` } });
   return `${response.status} ${await response.text()}`;
 }
+
+test('a variable that is named as a setting and is none is told at the start', async () => {
+  await start(configure(), { TANDEM_LOG_LEVLE: 'debug', TANDEM_LOG_LEVEL: 'info', TANDEM_STORE_KEY: 'ab'.repeat(32) });
+  const told = lines.filter((line) => line.includes('variables-unknown'));
+  expect(told.map((line) => (JSON.parse(line) as { variables: string }).variables)).toEqual(['TANDEM_LOG_LEVLE']);
+});
 
 test('live transactions, calls and dialogs are gauges of /metrics', async () => {
   await start();
