@@ -89,7 +89,11 @@ function parse(command: Command, args: readonly string[]): Parsed {
     });
     return { values: values as CommandContext['values'], positionals };
   } catch (error) {
-    throw new UsageError((error as Error).message.replaceAll(/\s*\n\s*/g, ' '));
+    const said = (error as Error).message.replaceAll(/\s*\n\s*/g, ' ');
+    const [wrong, name = ''] = /^Unknown option '--([^']+)'/.exec(said) ?? [];
+    if (wrong === undefined) throw new UsageError(said);
+    const meant = nearest(name, Object.keys(command.options));
+    throw new UsageError(meant === undefined ? wrong : `${wrong}; did you mean "--${meant}"?`);
   }
 }
 

@@ -1,6 +1,6 @@
 /** One YAML file: its value, and for every path in it the line and column. */
 import { readFileSync } from 'node:fs';
-import { type Document, isMap, isNode, isSeq, LineCounter, parseDocument } from 'yaml';
+import { type Document, isMap, isNode, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
 import type { Problem } from '../base/errors.ts';
 import type { Segment } from './schema-problems.ts';
 
@@ -81,7 +81,7 @@ export class YamlFile {
     const { document, lines } = written;
     const problems = [...document.errors, ...document.warnings].map((error): LocatedProblem => {
       const { line, col } = lines.linePos(error.pos[0]);
-      return { code: 'yaml', path: '', message: firstLine(error.message), file, line, column: col };
+      return { code: 'yaml', path: '', message: withAdvice(error), file, line, column: col };
     });
     let value: unknown;
     if (problems.length === 0) {
@@ -164,6 +164,10 @@ function countKeys(value: unknown): number {
 
 function startOf(node: unknown): number | undefined {
   return isNode(node) ? node.range?.[0] : undefined;
+}
+
+function withAdvice({ code, message }: YAMLError): string {
+  return code === 'TAB_AS_INDENT' ? `${firstLine(message)}: indent with spaces` : firstLine(message);
 }
 
 function firstLine(message: string): string {

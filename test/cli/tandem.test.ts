@@ -41,7 +41,7 @@ describe('command line', () => {
   test('a wrong option is exit code 2 with the usage', async () => {
     const { code, err } = await run(['trunks', '--jsn']);
     expect(code).toBe(2);
-    expect(err).toContain("Unknown option '--jsn'");
+    expect(err).toContain(`Unknown option '--jsn'; did you mean "--json"?`);
     expect(err).toContain('usage: tandem trunks');
     expect((await run(['trunks', 'carrier', 'stray'])).code).toBe(2);
     expect((await run(['calls', '--ended', '--limit', 'x'])).code).toBe(2);

@@ -78,7 +78,9 @@ export const tenantName = z
 /** The brackets of an IPv6 address belong to URIs: with or without them it is the same host, and is kept without. */
 export const host = z
   .string()
-  .refine(isHost, { error: 'must be a host name, an IPv4 address or an IPv6 address; a port has its own field' })
+  .refine(isHost, {
+    error: 'must be a host name, an IPv4 address or an IPv6 address, without "sip:"; a port has its own field',
+  })
   .overwrite(unbracket);
 
 export const domain = z

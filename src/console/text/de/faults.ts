@@ -36,8 +36,8 @@ export const faults: Readonly<Record<string, string>> = {
   'must be a number or a range such as "101-199"': 'muss eine Nummer oder ein Bereich sein wie „101-199“',
   'the range is reversed: its first number must not exceed its last':
     'der Bereich steht verkehrt herum: zuerst die kleinere Nummer',
-  'must be a host name, an IPv4 address or an IPv6 address; a port has its own field':
-    'muss ein Hostname oder eine IP-Adresse sein; der Port hat ein eigenes Feld',
+  'must be a host name, an IPv4 address or an IPv6 address, without "sip:"; a port has its own field':
+    'muss ein Hostname oder eine IP-Adresse sein, ohne „sip:“; der Port hat ein eigenes Feld',
   'must be an IP address or a network such as 203.0.113.0/24':
     'muss eine IP-Adresse oder ein Netz sein wie 203.0.113.0/24',
   'must be an IANA time zone such as Europe/Berlin': 'muss eine IANA-Zeitzone sein wie Europe/Berlin',
