@@ -1,9 +1,9 @@
 import { ownCopy } from '../../base/text.ts';
-import { TextMap } from '../../base/text-map.ts';
 import { decimalAt, isToken, listedWords, listHolds, splitList } from './characters.ts';
 import { HeaderId, headerIdOf, headerNames } from './header-id.ts';
 import { foldsOf, idAt, isCanonical, LINE_STARTS, lineAt, lineEndAt, valueEnd, valueStart } from './header-rows.ts';
 import { bitOf, HeaderTable } from './header-table.ts';
+import type { OctetWriter } from './octet-writer.ts';
 
 // Where what was read of a field is kept: first of those that are read of nearly every message, then of their parts, then of others.
 const USUAL: readonly HeaderId[] = [
@@ -284,43 +284,39 @@ export class Headers extends HeaderTable {
   }
 
   /**
-   * For the serializer: the whole text of a message, every field as `CRLF Name: value`, with one Content-Length where there was one or at
-   * the end. Runs of untouched fields are one slice of the received text; every other value is written as `clean`, if given, makes it.
-   * Undefined when `isWhole` says so, which sees how many characters stand before the empty line, and how many line ends there are meant
-   * to be among them.
+   * For the serializer: every field as `CRLF Name: value`, with one Content-Length where there was one or at the end, the empty line and
+   * the body. Runs of untouched fields are one range of the received text; every other value is written as `clean`, if given, makes it.
+   *
+   * @returns how many line ends are meant to stand before the empty line
    */
-  render(
-    startLine: string,
-    body: string,
-    isWhole: (text: string, length: number, lineEnds: number) => boolean,
-    clean?: (value: string) => string,
-  ): string | undefined {
-    let text = startLine;
+  write(writer: OctetWriter, body: string, clean?: (value: string) => string): number {
     let runStart = 0;
     let runEnd = -1;
     let lineEnds = 0;
     let hasLength = false;
+    const { source } = this;
     for (let index = 0; index < this.count; index++) {
       const isLength = idAt(this.rows, index) === HeaderId.ContentLength;
       if (isLength && hasLength) continue;
       const isOwn = this.unsafe || (isLength && !this.isLength(index, body.length));
       const start = isOwn ? 0 : lineAt(this.rows, index);
       if (start === 0 || start !== runEnd) {
-        if (runStart > 0) text += this.source.slice(runStart - 2, runEnd - 2);
+        if (runStart > 0) writer.put(source.slice(runStart - 2, runEnd - 2));
         runStart = start;
       }
       runEnd = start === 0 ? -1 : lineEndAt(this.rows, index) + 2;
-      if (start === 0)
-        text = isLength ? `${text}\r\nContent-Length: ${body.length}` : this.withLine(text, index, clean);
-      else if (this.irregular) lineEnds += foldsOf(this.source, this.rows, index);
       lineEnds++;
+      if (start > 0) {
+        if (this.irregular) lineEnds += foldsOf(source, this.rows, index);
+      } else if (isLength) writer.putOctets(`\r\nContent-Length: ${body.length}`);
+      else this.writeLine(writer, index, clean);
       hasLength ||= isLength;
     }
-    if (runStart > 0) text += this.source.slice(runStart - 2, runEnd - 2);
-    const end = hasLength ? EMPTY_LINE : lengthAndEnd(body.length);
+    if (runStart > 0) writer.put(source.slice(runStart - 2, runEnd - 2));
     if (!hasLength) lineEnds++;
-    const whole = text + end + body;
-    return isWhole(whole, text.length + end.length - EMPTY_LINE.length, lineEnds) ? whole : undefined;
+    writer.putOctets(hasLength ? EMPTY_LINE : lengthAndEnd(body.length));
+    writer.put(body);
+    return lineEnds;
   }
 
   /** Whether a Content-Length field may leave as it came: if it says what is so. */
@@ -328,13 +324,17 @@ export class Headers extends HeaderTable {
     return lineAt(this.rows, index) > 0 && Number(this.valueAt(index)) === bodyOctets;
   }
 
-  private withLine(text: string, index: number, clean: ((value: string) => string) | undefined): string {
+  private writeLine(writer: OctetWriter, index: number, clean: ((value: string) => string) | undefined): void {
     const held = this.valueAt(index);
     const value = clean === undefined ? held : clean(held);
     const id = idAt(this.rows, index);
-    if (id === HeaderId.Other) return `${text}\r\n${this.nameAt(index)}: ${value}`;
-    const lines = USUAL_LINES[id];
-    return lines === undefined ? text + LINE_STARTS[id] + value : text + usualLine(lines, id, value);
+    if (id === HeaderId.Other) {
+      const name = this.nameAt(index);
+      writer.putOctets('\r\n');
+      writer.put(name);
+      writer.putOctets(': ');
+    } else writer.putOctets(LINE_STARTS[id] as string);
+    writer.put(value);
   }
 
   /** Fields of this name have changed: what was read of them counts no more. */
@@ -348,34 +348,8 @@ export class Headers extends HeaderTable {
   }
 }
 
-/** Whole lines by their values, of fields that nearly always say one of a few things: what is known beforehand is one piece of a text. */
-const USUAL_LINES: (TextMap<string> | undefined)[] = headerNames().map(() => undefined);
-for (const id of [
-  HeaderId.MaxForwards,
-  HeaderId.Allow,
-  HeaderId.Supported,
-  HeaderId.UserAgent,
-  HeaderId.Server,
-  HeaderId.AcceptLanguage,
-  HeaderId.ContentType,
-  HeaderId.SessionExpires,
-  HeaderId.MinSE,
-])
-  USUAL_LINES[id] = new TextMap();
-/** What more there is, or longer, as of a field that peers fill, is put together anew. */
-const MAX_LINES = 64;
-const MAX_USUAL = 200;
-
-function usualLine(lines: TextMap<string>, id: HeaderId, value: string): string {
-  const known = lines.get(value);
-  if (known !== undefined) return known;
-  if (lines.size >= MAX_LINES || value.length > MAX_USUAL) return LINE_STARTS[id] + value;
-  const line = ownCopy(LINE_STARTS[id] + value);
-  lines.set(ownCopy(value), line);
-  return line;
-}
-
-const EMPTY_LINE = '\r\n\r\n';
+/** What the body stands behind. */
+export const EMPTY_LINE = '\r\n\r\n';
 
 /** The last header line and the empty one. */
 function lengthAndEnd(octets: number): string {

@@ -1,7 +1,8 @@
 import { ownCopy } from '../../base/text.ts';
 import { octetsFromText } from './characters.ts';
+import { EMPTY_LINE } from './headers.ts';
 import { isSpared, type SipMessage, type SipResponse } from './message.ts';
-import { METHODS } from './method.ts';
+import { OctetWriter } from './octet-writer.ts';
 import { reasonPhrase } from './reason-phrase.ts';
 
 /** Something that must not leave was about to: a defect of ours, found by the last gate. */
@@ -24,22 +25,27 @@ export function serialize(message: SipMessage): string {
   // A line that costs this message nothing was left out when it was read, and is not written.
   if (message.defect !== undefined && !isSpared(message))
     throw new UnsafeMessageError(`a message with a defect (${message.defect.reason}) is not relayed`);
-  return message.headers.render(startLine(message), message.body, isWhole) ?? serializeCleaned(message);
+  putStart(message);
+  return written(message, message.body) ?? serializeCleaned(message);
 }
 
-/** Each piece that a text is put together from is garbage of half the size of a short line, so what is known beforehand is one piece. */
-function startLine(message: SipMessage): string {
+/** Of whatever is put together here; nothing of it is needed once its text is made. */
+const WRITER = new OctetWriter();
+
+function putStart(message: SipMessage): void {
   const { version } = message;
-  if (message.kind === 'response')
-    return version === VERSION ? statusLine(message) : `${version} ${message.status} ${message.reason}`;
-  const { method, requestUri } = message;
-  const start = REQUEST_STARTS.get(method);
-  return start !== undefined && version === VERSION
-    ? `${start}${requestUri} SIP/2.0`
-    : `${method} ${requestUri} ${version}`;
+  WRITER.begin();
+  if (message.kind === 'response') {
+    WRITER.put(version === VERSION ? statusLine(message) : `${version} ${message.status} ${message.reason}`);
+    return;
+  }
+  WRITER.put(message.method);
+  WRITER.putOctets(' ');
+  WRITER.put(message.requestUri);
+  WRITER.putOctets(' ');
+  WRITER.put(version);
 }
 const VERSION = 'SIP/2.0';
-const REQUEST_STARTS = new Map(METHODS.map((method) => [method, `${method} `]));
 
 function statusLine({ status, reason }: SipResponse): string {
   if (reason !== reasonPhrase(status)) return `SIP/2.0 ${status} ${reason}`;
@@ -49,15 +55,19 @@ function statusLine({ status, reason }: SipResponse): string {
 /** By status, with the phrase of the registry. */
 const STATUS_LINES: string[] = [];
 
-/** Free of cost where a text has one octet a character. */
-const NO_OCTET = /[\u0100-\uffff]/;
+/** What stands behind the start line, and then all of it; undefined when it holds what must not leave. */
+function written(message: SipMessage, body: string, clean?: (value: string) => string): string | undefined {
+  const lineEnds = message.headers.write(WRITER, body, clean);
+  if (!WRITER.isOctets) return undefined;
+  const text = WRITER.text();
+  return isWhole(text, text.length - body.length - EMPTY_LINE.length, lineEnds) ? text : undefined;
+}
 
 /**
- * Whether a text is all octets, and its first `length` characters have just so many line ends as header lines were written, and no NUL:
- * whatever stands in a field or start line, one look at the text shows whether it ends a line.
+ * Whether the first `length` characters of a text have just so many line ends as header lines were written, and no NUL: whatever stands in a
+ * field or start line, one look at the text shows whether it ends a line.
  */
 function isWhole(text: string, length: number, lineEnds: number): boolean {
-  if (NO_OCTET.test(text)) return false;
   const nul = text.indexOf('\0');
   if (nul >= 0 && nul < length) return false;
   let ends = 0;
@@ -70,7 +80,7 @@ function isWhole(text: string, length: number, lineEnds: number): boolean {
 
 /** The same of a message with something in it that must not leave. */
 function serializeCleaned(message: SipMessage): string {
-  const { headers, body, version } = message;
+  const { body, version } = message;
   checkText(version);
   let line = `${version} `;
   if (message.kind === 'request') {
@@ -78,7 +88,9 @@ function serializeCleaned(message: SipMessage): string {
     checkText(message.requestUri);
     line = `${message.method} ${message.requestUri} ${version}`;
   } else line += `${message.status} ${cleaned(message.reason)}`;
-  const text = headers.render(line, octetsOnly(body), isWhole, cleaned);
+  WRITER.begin();
+  WRITER.put(line);
+  const text = written(message, octetsOnly(body), cleaned);
   if (text === undefined) throw new UnsafeMessageError('a control character where none can be taken out');
   return text;
 }

@@ -47,6 +47,18 @@ test('last gate: a body of non-octets leaves as UTF-8, under its own length', ()
   expect(serialize(bad)).toContain('Content-Length: 4\r\n\r\nJ\u00c5\u0091\u00e9');
 });
 
+test('last gate: of a received text too no non-octet leaves as another octet', () => {
+  const received = parseMessage('MESSAGE sip:a@b SIP/2.0\r\nSubject: a\u0141b\r\nContent-Length: 0\r\n\r\n');
+  expect(() => serialize(received)).toThrow(UnsafeMessageError);
+});
+
+test('a message of many octets leaves whole, and so does the one behind it', () => {
+  const long = message('x');
+  long.body = 'J\u00c3'.repeat(200_000);
+  expect(serialize(long)).toBe(`MESSAGE sip:a@b SIP/2.0\r\nSubject: x\r\nContent-Length: 400000\r\n\r\n${long.body}`);
+  expect(serialize(new SipResponse(200, 'OK'))).toBe('SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n');
+});
+
 test('U+0085 and other octets above 127 are octets', () => {
   expect(serialize(message('J\u00c3\u00bcrgen\u0085'))).toContain('Subject: J\u00c3\u00bcrgen\u0085\r\n');
 });
