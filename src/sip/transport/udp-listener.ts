@@ -241,10 +241,16 @@ export class UdpListener implements SocketOfFlow {
     }
     const flow = known ?? this.flowTo(remote.address, remote.port);
     const first = octets[0];
-    if ((first === CR || first === LF || first === NUL || first === undefined) && this.#keepsAlive(octets, flow))
+    const isBlank = first === CR || first === LF;
+    if ((isBlank || first === NUL || first === undefined) && this.#keepsAlive(octets, flow)) return;
+    // Whoever looks at a message's octets before it is parsed looks at its start line.
+    const message = isBlank ? withoutEmptyLines(octets) : octets;
+    if (isBlank && message.length === 0) {
+      this.user.onKeepAlive?.(flow);
       return;
-    if (this.options.shared?.keeps(this.id, octets, remote.address, remote.port) === false) return;
-    this.#received.push({ octets, flow, broughtMs: undefined });
+    }
+    if (this.options.shared?.keeps(this.id, message, remote.address, remote.port) === false) return;
+    this.#received.push({ octets: message, flow, broughtMs: undefined });
   }
 
   /** Whether a datagram is there to keep a NAT open and nothing else; one that asks for an answer gets it. */
@@ -426,6 +432,13 @@ export class UdpListener implements SocketOfFlow {
 function latestPlace(address: string, port: number): number {
   const last = address.length - 1;
   return (port + address.charCodeAt(last) + 8 * address.charCodeAt(last - 1)) % LATEST_FLOWS;
+}
+
+/** RFC 3261 §7.5: what stands before the start line is no part of the message. */
+function withoutEmptyLines(octets: Buffer): Buffer {
+  let start = 0;
+  while (octets[start] === CR || octets[start] === LF) start++;
+  return octets.subarray(start);
 }
 
 /** Phones keep NAT bindings with CRLF or with NUL octets, too; there is nothing to answer (RFC 5626 §3.5.1 is for streams). */

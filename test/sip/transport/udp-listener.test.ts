@@ -83,6 +83,13 @@ describe('a turn that is taken before its time', () => {
     expect(seen).toEqual(['1', '2', '3']);
   });
 
+  test('hands over each message from its start line on; empty lines alone keep the flow alive', async () => {
+    const { socket, layer, seen } = await opened();
+    socket.read('\r\nINVITE', '\nBYE', '\r\r\n\nSIP/2.0 200 OK', '\r\n'.repeat(20));
+    layer.takeTurns();
+    expect(seen).toEqual(['INVITE', 'BYE', 'SIP/2.0 200 OK']);
+  });
+
   test('hands nothing over while the socket holds more than was read, and all of it then', async () => {
     const { socket, layer, seen } = await opened();
     socket.read(...numbered(0, 32));
