@@ -300,7 +300,10 @@ export class SipTrace {
 
   /** The oldest message stays, where it is of a call of a tenant that has few others here. */
   #share(place: number): void {
-    const link = this.#linkBy(this.#callIdHash[place] as number) ?? this.#links[place];
+    const then = this.#links[place];
+    const latest = this.#linkBy(this.#callIdHash[place] as number);
+    // Of the same call more may be known by now; another one, of this Call-ID or of one with its hash, is not what it was recorded for.
+    const link = then === undefined || then.callId === latest?.callId ? (latest ?? then) : then;
     if (link?.tenant === undefined || (this.#linksOf.get(link.tenant) ?? 0) >= ENOUGH_LINKS) return;
     const message = this.#recorded(this.#oldest);
     if (message?.sipCallId === link.sipCallId) this.#shares.keep(link.tenant, message, link);

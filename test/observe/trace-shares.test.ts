@@ -109,6 +109,17 @@ describe('a call of a tenant in the trace', () => {
     expect(trace.find('call-busy-0')).toEqual([]);
   });
 
+  test('is there though another tenant has begun a call under its Call-ID since', () => {
+    const trace = made();
+    const text = (tag: string) =>
+      `SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK${tag}\r\nFrom: <sip:a>;tag=f\r\nTo: <sip:b>;tag=${tag}\r\nCall-ID: quiet\r\n\r\n`;
+    trace.link('call-other', 'quiet', 'caller', ['other'], { branch: 'z9hG4bKother', address: '192.0.2.9' }, 'globex');
+    trace.record(text('other'), true, { ...flow, remoteAddress: '192.0.2.9' });
+    flood(trace, 20_000);
+    expect(trace.findCall('call-quiet').map(({ direction }) => direction)).toEqual(['received', 'sent']);
+    expect(trace.findCall('call-other')).toHaveLength(1);
+  });
+
   test('is none of a tenant’s by a Call-ID that somebody else writes', () => {
     const trace = made();
     for (let at = 0; at < 10_000; at++)
