@@ -1,5 +1,4 @@
 import { LinkedPlaces } from '../../base/linked-places.ts';
-import { secretHash } from '../../base/shelf.ts';
 
 /** As its top Via and its method say; the host in lower case. */
 interface Kept<S> {
@@ -7,38 +6,39 @@ interface Kept<S> {
   readonly method: string;
   readonly sentByHost: string;
   readonly sentByPort: number | undefined;
-  /** Tells it from others of its branch. */
+  /** Tells it from others of its branch and Call-ID. */
   readonly copyMark: number;
-  /** The map's own: of its key, while it is kept. */
-  keyHash: number;
+  /** Of its key and Call-ID. */
+  readonly keyHash: number;
   /** The next one in the same place. */
   nextOfKey: S | undefined;
 }
 
-/** A client that has more under way with one branch does it to have them looked through. */
-const MOST_OF_ONE_BRANCH = 32;
+/** A client that has more under way with one branch and Call-ID does it to have them looked through. */
+const MOST_ALIKE = 32;
 
 /**
- * The machines of requests, by key (RFC 3261 §17.2.3). Of those of one key the latest is found first. A hash is looked up in place of the key,
- * which V8 would make one of its unique strings, to be kept until the heap is marked; it is kept, since in a flood tens of thousands of keys
- * would be read again.
+ * The machines of requests, by key and Call-ID (RFC 3261 §17.2.3, §9.2). Of those that are alike the latest is found first. A hash is looked
+ * up in place of the key, which V8 would make one of its unique strings, to be kept until the heap is marked.
  */
 export class KeptServers<S extends Kept<S>> extends LinkedPlaces<S> {
   /** @param mark of the request that it is to be; undefined: of any */
-  find(key: string, host: string, port: number | undefined, method: string, mark?: number): S | undefined {
+  find(
+    hash: number,
+    key: string,
+    host: string,
+    port: number | undefined,
+    method: string,
+    mark?: number,
+  ): S | undefined {
     let others = 0;
-    let each = this.firstAt(secretHash(key));
-    for (; each !== undefined && others < MOST_OF_ONE_BRANCH; each = each.nextOfKey) {
-      if (!isOf(each, key, method, host, port)) continue;
+    let each = this.firstAt(hash);
+    for (; each !== undefined && others < MOST_ALIKE; each = each.nextOfKey) {
+      if (each.keyHash !== hash || !isOf(each, key, method, host, port)) continue;
       if (mark === undefined || each.copyMark === mark) return each;
       others++;
     }
     return undefined;
-  }
-
-  override add(server: S): void {
-    server.keyHash = secretHash(server.key);
-    super.add(server);
   }
 
   protected hashOf(server: S): number {

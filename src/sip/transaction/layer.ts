@@ -9,7 +9,7 @@ import { InviteClientTransaction } from './invite-client.ts';
 import { InviteServerTransaction } from './invite-server.ts';
 import { KeptServers } from './kept-servers.ts';
 import { type KnownRequest, LingeringBranches, LingeringRequests } from './lingering.ts';
-import { copyMark, hasCookie, serverKey } from './matching.ts';
+import { copyMark, hasCookie, keyHash, serverKey } from './matching.ts';
 import { canBeMerged, MergedRequests, mergeHash } from './merged-requests.ts';
 import { NonInviteClientTransaction } from './non-invite-client.ts';
 import { NonInviteServerTransaction } from './non-invite-server.ts';
@@ -314,7 +314,8 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
     const server = transaction as ServerTransactionBase<F>;
     const { key, sentByHost, sentByPort } = server;
     this.#recent.add(fnv1a(key), this.scheduler.nowMs());
-    if (!hasCookie(key)) this.#evict(this.#servers.find(key, sentByHost, sentByPort, server.request.method));
+    if (!hasCookie(key))
+      this.#evict(this.#servers.find(server.keyHash, key, sentByHost, sentByPort, server.request.method));
     this.#servers.add(server);
     server.heldOctets = this.#places.takeMachine(server.request, server.source);
     this.#link(server);
@@ -398,16 +399,17 @@ export class TransactionLayer<F extends Channel = Channel> implements Transactio
       : new NonInviteServerTransaction(this, request, flow);
   }
 
-  /** What is known of a request, as if its method were `method` (§17.2.3, §9.2). An ACK or CANCEL with a wrong CSeq means the branch's latest, where that is of its Call-ID. */
+  /** What is known of a request, as if its method were `method` (§17.2.3, §9.2). An ACK or CANCEL with a wrong CSeq means the latest of its branch and Call-ID. */
   #find(request: SipRequest, method: string): KnownRequest<F> | undefined {
     const { host, port } = request.topVia();
     const key = serverKey(request, method);
     const mark = copyMark(request);
-    const kept = this.#servers.find(key, host, port, method, mark);
+    const hash = keyHash(request, key, mark);
+    const kept = this.#servers.find(hash, key, host, port, method, mark);
     if (kept !== undefined) return kept;
     const known = this.mayKnow(fnv1a(key)) ? this.#lingeringRequests.find(key, mark, method, host, port) : undefined;
     if (known !== undefined || method === request.method) return known;
-    const likely = this.#servers.find(key, host, port, method);
+    const likely = this.#servers.find(hash, key, host, port, method);
     return likely?.request.callId() === request.callId() ? likely : undefined;
   }
 

@@ -22,6 +22,11 @@ export function copyMark(request: SipRequest): number {
   return (secretHash(request.callId()) + request.cseq().sequence) | 0;
 }
 
+/** 32 bits of key and Call-ID, of a request with this mark. */
+export function keyHash(request: SipRequest, key: string, mark: number): number {
+  return secretHash(key) ^ (mark - request.cseq().sequence);
+}
+
 /** True for a branch made by RFC 3261's rules: the cookie and something after it. */
 export function hasCookie(branch: string): boolean {
   return branch.length > BRANCH_COOKIE.length && branch.startsWith(BRANCH_COOKIE);

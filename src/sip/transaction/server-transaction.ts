@@ -9,7 +9,7 @@ import {
   serialize,
 } from '../message/index.ts';
 import type { KnownRequest, OfSource, RequestIdentity } from './lingering.ts';
-import { copyMark, hasCookie, serverKey } from './matching.ts';
+import { copyMark, hasCookie, keyHash, serverKey } from './matching.ts';
 import type { Mergeable } from './merged-requests.ts';
 import { Transaction, type TransactionHost } from './transaction.ts';
 import type {
@@ -36,7 +36,7 @@ export abstract class ServerTransactionBase<F extends Channel>
   sentByHost: string;
   readonly sentByPort: number | undefined;
   readonly copyMark: number;
-  keyHash = 0;
+  readonly keyHash: number;
   /** The next one in the same place among those that are kept. */
   nextOfKey: ServerTransactionBase<F> | undefined = undefined;
   /** By which merged requests find it (§8.2.2.2); undefined when none does any more. */
@@ -65,6 +65,7 @@ export abstract class ServerTransactionBase<F extends Channel>
     this.sentByHost = via.host === flow.remoteAddress ? flow.remoteAddress : via.host.toLowerCase();
     this.sentByPort = via.port;
     this.copyMark = copyMark(request);
+    this.keyHash = keyHash(request, this.key, this.copyMark);
   }
 
   get isClient(): boolean {

@@ -10,7 +10,7 @@ interface Server {
   readonly sentByHost: string;
   readonly sentByPort: number | undefined;
   readonly copyMark: number;
-  keyHash: number;
+  readonly keyHash: number;
   nextOfKey: Server | undefined;
 }
 
@@ -20,8 +20,9 @@ function server(
   sentByHost = 'phone.example',
   sentByPort?: number,
   copyMark = 0,
+  keyHash = secretHash(key),
 ): Server {
-  return { key, method, sentByHost, sentByPort, copyMark, keyHash: 0, nextOfKey: undefined };
+  return { key, method, sentByHost, sentByPort, copyMark, keyHash, nextOfKey: undefined };
 }
 
 test('RFC 3261 §17.2.3: branch, sent-by and method together find the transaction; a host is the same in any case', () => {
@@ -32,12 +33,12 @@ test('RFC 3261 §17.2.3: branch, sent-by and method together find the transactio
     server('z9hG4bKa', 'INVITE', 'b', 5070),
   ];
   for (const each of [invite, options, other]) servers.add(each);
-  expect(servers.find('z9hG4bKa', 'Phone.Example', undefined, 'INVITE')).toBe(invite);
-  expect(servers.find('z9hG4bKa', 'phone.example', undefined, 'OPTIONS')).toBe(options);
-  expect(servers.find('z9hG4bKa', 'b', 5070, 'INVITE')).toBe(other);
-  expect(servers.find('z9hG4bKa', 'b', 5060, 'INVITE')).toBeUndefined();
-  expect(servers.find('z9hG4bKa', 'c', undefined, 'INVITE')).toBeUndefined();
-  expect(servers.find('z9hG4bKb', 'phone.example', undefined, 'INVITE')).toBeUndefined();
+  expect(servers.find(secretHash('z9hG4bKa'), 'z9hG4bKa', 'Phone.Example', undefined, 'INVITE')).toBe(invite);
+  expect(servers.find(secretHash('z9hG4bKa'), 'z9hG4bKa', 'phone.example', undefined, 'OPTIONS')).toBe(options);
+  expect(servers.find(secretHash('z9hG4bKa'), 'z9hG4bKa', 'b', 5070, 'INVITE')).toBe(other);
+  expect(servers.find(secretHash('z9hG4bKa'), 'z9hG4bKa', 'b', 5060, 'INVITE')).toBeUndefined();
+  expect(servers.find(secretHash('z9hG4bKa'), 'z9hG4bKa', 'c', undefined, 'INVITE')).toBeUndefined();
+  expect(servers.find(secretHash('z9hG4bKb'), 'z9hG4bKb', 'phone.example', undefined, 'INVITE')).toBeUndefined();
 });
 
 test.each([0, 1, 2])('number %i of three with one key goes, and the others stay', (gone) => {
@@ -47,7 +48,9 @@ test.each([0, 1, 2])('number %i of three with one key goes, and the others stay'
   expect(servers.delete(all[gone] as Server)).toBe(true);
   expect(servers.delete(all[gone] as Server)).toBe(false);
   for (const [index, each] of all.entries())
-    expect(servers.find('key', each.sentByHost, undefined, each.method)).toBe(index === gone ? undefined : each);
+    expect(servers.find(secretHash('key'), 'key', each.sentByHost, undefined, each.method)).toBe(
+      index === gone ? undefined : each,
+    );
 });
 
 test('of those that are alike the latest is found, and the one before it once that is gone', () => {
@@ -55,18 +58,32 @@ test('of those that are alike the latest is found, and the one before it once th
   const [before, after] = [server('key'), server('key')];
   servers.add(before);
   servers.add(after);
-  expect(servers.find('key', 'phone.example', undefined, 'INVITE')).toBe(after);
+  expect(servers.find(secretHash('key'), 'key', 'phone.example', undefined, 'INVITE')).toBe(after);
   servers.delete(after);
-  expect(servers.find('key', 'phone.example', undefined, 'INVITE')).toBe(before);
+  expect(servers.find(secretHash('key'), 'key', 'phone.example', undefined, 'INVITE')).toBe(before);
   servers.clear();
-  expect(servers.find('key', 'phone.example', undefined, 'INVITE')).toBeUndefined();
+  expect(servers.find(secretHash('key'), 'key', 'phone.example', undefined, 'INVITE')).toBeUndefined();
 });
 
-test('of one branch each request is found by its mark, of more than a client has under way the latest', () => {
+test('of one branch each request is found by its Call-ID and mark, however many others there are', () => {
+  const servers = new KeptServers<Server>();
+  const all = Array.from({ length: 100 }, (_, at) => server('key', 'INVITE', 'phone.example', undefined, at + 1, at));
+  for (const each of all) servers.add(each);
+  const found = all.map(({ keyHash, copyMark }) =>
+    servers.find(keyHash, 'key', 'phone.example', undefined, 'INVITE', copyMark),
+  );
+  expect(found).toEqual(all);
+  expect(servers.find(7, 'key', 'phone.example', undefined, 'INVITE')).toBe(all[7]);
+  expect(servers.find(100, 'key', 'phone.example', undefined, 'INVITE')).toBeUndefined();
+});
+
+test('of one branch and Call-ID each is found by its mark, of more than a client has under way the latest', () => {
   const servers = new KeptServers<Server>();
   const all = Array.from({ length: 100 }, (_, mark) => server('key', 'INVITE', 'phone.example', undefined, mark));
   for (const each of all) servers.add(each);
-  const found = all.map(({ copyMark }) => servers.find('key', 'phone.example', undefined, 'INVITE', copyMark));
+  const found = all.map(({ copyMark }) =>
+    servers.find(secretHash('key'), 'key', 'phone.example', undefined, 'INVITE', copyMark),
+  );
   expect(found).toEqual(all.map((each, index) => (index >= 68 ? each : undefined)));
 });
 
@@ -82,23 +99,25 @@ test('keys with one hash are told apart', () => {
   const servers = new KeptServers<Server>();
   const [one, other] = [server(pair[0]), server(pair[1])];
   servers.add(one);
-  expect(servers.find(other.key, 'phone.example', undefined, 'INVITE')).toBeUndefined();
+  expect(servers.find(secretHash(other.key), other.key, 'phone.example', undefined, 'INVITE')).toBeUndefined();
   servers.add(other);
-  for (const each of [one, other]) expect(servers.find(each.key, 'phone.example', undefined, 'INVITE')).toBe(each);
+  for (const each of [one, other])
+    expect(servers.find(secretHash(each.key), each.key, 'phone.example', undefined, 'INVITE')).toBe(each);
   servers.delete(other);
-  expect(servers.find(one.key, 'phone.example', undefined, 'INVITE')).toBe(one);
-  expect(servers.find(other.key, 'phone.example', undefined, 'INVITE')).toBeUndefined();
+  expect(servers.find(secretHash(one.key), one.key, 'phone.example', undefined, 'INVITE')).toBe(one);
+  expect(servers.find(secretHash(other.key), other.key, 'phone.example', undefined, 'INVITE')).toBeUndefined();
 });
 
 test('no key becomes one of the unique strings of V8', () => {
   const script = `
     const { KeptServers } = await import('../../src/sip/transaction/kept-servers.ts');
+    const { secretHash } = await import('../../src/base/shelf.ts');
     const servers = new KeptServers();
     const keyOf = (at) => ['branch', 'key', at].join(' ');
     for (let at = 0; at < 500; at++) {
       const key = keyOf(at);
-      servers.add({ key, method: 'INVITE', sentByHost: 'a', sentByPort: undefined, nextOfKey: undefined });
-      if (servers.find(keyOf(at), 'a', undefined, 'INVITE') === undefined) throw new Error(key);
+      servers.add({ key, method: 'INVITE', sentByHost: 'a', sentByPort: undefined, keyHash: secretHash(key), nextOfKey: undefined });
+      if (servers.find(secretHash(keyOf(at)), keyOf(at), 'a', undefined, 'INVITE') === undefined) throw new Error(key);
     }
     globalThis.kept = servers;
   `;
@@ -109,7 +128,8 @@ test('more than there were places for at first are found, and of those of one ke
   const servers = new KeptServers<Server>();
   const all = Array.from({ length: 300 }, (_, at) => server(`z9hG4bK${at % 150}`));
   for (const each of all) servers.add(each);
-  const found = () => all.slice(150).map(({ key }) => servers.find(key, 'phone.example', undefined, 'INVITE'));
+  const found = () =>
+    all.slice(150).map(({ key }) => servers.find(secretHash(key), key, 'phone.example', undefined, 'INVITE'));
   expect(found()).toEqual(all.slice(150));
   for (const each of all.slice(150)) servers.delete(each);
   expect(found()).toEqual(all.slice(0, 150));
@@ -131,6 +151,7 @@ test('a key is read when it comes, and not as others come and as it goes', () =>
 test('a machine that is gone grows old with nobody', () => {
   const script = `
     const { KeptServers } = await import('../../src/sip/transaction/kept-servers.ts');
+    const { secretHash } = await import('../../src/base/shelf.ts');
     const servers = new KeptServers();
     const serverOf = (at) => ({ key: 'z' + at, method: 'BYE', sentByHost: 'a', sentByPort: 1, nextOfKey: undefined, held: new Array(125).fill(at) });
     // One grows old, and is to keep none that comes after it.

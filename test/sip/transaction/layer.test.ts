@@ -48,18 +48,27 @@ describe('matching requests to server transactions (§17.2.3)', () => {
     },
   );
 
-  test('one branch for several requests: CANCEL and ACK find their INVITE, and with a wrong CSeq the branch’s latest, where it is of their Call-ID', () => {
+  test('one branch for several requests: CANCEL and ACK find their INVITE, and with a wrong CSeq the latest of their Call-ID', () => {
     const world = new World();
     for (const callId of ['a', 'b', 'c']) world.receive(makeInvite({ callId }));
     const [first, second, third] = world.requests;
     world.receive(makeRequest('CANCEL', { callId: 'b' }));
     expect([first, second, third].map((each) => each?.state)).toEqual(['proceeding', 'completed', 'proceeding']);
-    world.receive(makeRequest('CANCEL', { callId: 'a', sequence: 999 }));
+    world.receive(makeRequest('CANCEL', { callId: 'z', sequence: 999 }));
     expect([first, second, third].map((each) => each?.state)).toEqual(['proceeding', 'completed', 'proceeding']);
-    world.receive(makeRequest('CANCEL', { callId: 'c', sequence: 999 }));
-    expect([first, second, third].map((each) => each?.state)).toEqual(['proceeding', 'completed', 'completed']);
+    world.receive(makeRequest('CANCEL', { callId: 'a', sequence: 999 }));
+    expect([first, second, third].map((each) => each?.state)).toEqual(['completed', 'completed', 'proceeding']);
     world.receive(makeRequest('ACK', { callId: 'b', toTag: second?.localTag ?? '' }));
-    expect([second, third].map((each) => each?.state)).toEqual(['confirmed', 'completed']);
+    expect([first, second].map((each) => each?.state)).toEqual(['completed', 'confirmed']);
+  });
+
+  test('one branch for 40 calls at once: a copy of the first is no other request, and its CANCEL finds it', () => {
+    const world = new World();
+    for (let call = 0; call < 40; call++) world.receive(makeInvite({ callId: `call-${call}` }));
+    world.receive(makeInvite({ callId: 'call-0' }));
+    expect(world.requests).toHaveLength(40);
+    world.receive(makeRequest('CANCEL', { callId: 'call-0' }));
+    expect(world.requests.map((each) => each.state)).toEqual(['completed', ...Array(39).fill('proceeding')]);
   });
 
   describe('one branch for life, and of the call before a record is left', () => {
