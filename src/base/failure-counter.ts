@@ -31,8 +31,10 @@ export class FailureCounter {
 
   /** What is returned takes them back, in the window in which they were counted. */
   count(key: string, many = 1): () => void {
-    const entry = this.#keys.get(key) ?? { sinceMs: this.#clock.nowMs(), count: 0 };
-    if (entry.count === 0) this.#keys.set(key, entry);
+    const known = this.#keys.get(key);
+    // Where all were taken back no window runs.
+    const entry = known !== undefined && known.count > 0 ? known : { sinceMs: this.#clock.nowMs(), count: 0 };
+    if (entry !== known) this.#keys.set(key, entry);
     entry.count += many;
     return () => {
       entry.count -= many;

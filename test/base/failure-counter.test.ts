@@ -31,6 +31,16 @@ test('what is taken back was never counted, and of a window that has ended nothi
   expect(failures.isBlocked('a')).toBe(true);
 });
 
+test('where all were taken back the window begins with what is counted next', () => {
+  const clock = new VirtualScheduler();
+  const failures = new FailureCounter(clock, { failures: 3, windowMs: 1000 });
+  failures.count('a', 2)();
+  clock.advance(900);
+  failures.count('a', 3);
+  clock.advance(100);
+  expect(failures.isBlocked('a')).toBe(true);
+});
+
 test('10,000 keys are remembered, the oldest goes first', () => {
   const failures = new FailureCounter(new VirtualScheduler(), { failures: 1, windowMs: 1000 });
   for (let i = 0; i <= 10_000; i++) failures.count(`k${i}`);
